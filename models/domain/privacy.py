@@ -1,0 +1,119 @@
+"""Privacy in the field's terms: a figure never travels without its unit, relation, adversary and accountant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PrivacyMode(StrEnum):
+    """Which protection a run trains under."""
+
+    NONE = "none"
+    PERSON = "person"
+    CALL = "call"
+    BOTH = "both"
+    SECURE = "secure"
+
+    @property
+    def protects_persons(self) -> bool:
+        """Whether whole updates are clipped and noised."""
+        return self in (PrivacyMode.PERSON, PrivacyMode.BOTH, PrivacyMode.SECURE)
+
+    @property
+    def protects_calls(self) -> bool:
+        """Whether devices train by DP-SGD."""
+        return self in (PrivacyMode.CALL, PrivacyMode.BOTH)
+
+
+class PrivacyUnit(StrEnum):
+    """Whose presence is hidden: one call's, or a person's with all their calls."""
+
+    CALL = "call"
+    PERSON = "person"
+
+
+class Adversary(StrEnum):
+    """Who looks: those who see released models only, or the server that sees the sums."""
+
+    RECIPIENTS = "recipients"
+    SERVER = "server"
+
+
+class NeighbouringRelation(StrEnum):
+    """How two neighbouring data sets differ."""
+
+    ADD_OR_REMOVE = "add_or_remove"
+    REPLACE = "replace"
+    ZERO_OUT = "zero_out"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPrivacy:
+    """User-level privacy of a run: everything that its epsilon depends on.
+
+    Attributes:
+        clip_norm: L2 norm that a device's whole update is clipped to.
+        noise_multiplier: Standard deviation of the noise on the sum, in units of ``clip_norm``.
+        cohort: Devices in a round that the noise is calibrated to and the sum is divided by.
+        population: Devices that a round's cohort is drawn from (Poisson sampling).
+        rounds: Rounds planned.
+        participations: The most rounds that one person takes part in (enforced by the person's device).
+        delta: Probability with which the guarantee may fail.
+    """
+
+    clip_norm: float
+    noise_multiplier: float
+    cohort: int
+    population: int
+    rounds: int
+    participations: int
+    delta: float
+
+    @property
+    def sampling_rate(self) -> float:
+        """Probability with which Poisson sampling draws a given device in a round."""
+        return self.cohort / self.population
+
+
+@dataclass(frozen=True, slots=True)
+class CallPrivacy:
+    """Example-level privacy of the training on one device (DP-SGD).
+
+    Attributes:
+        clip_norm: L2 norm that each call's gradient is clipped to.
+        noise_multiplier: Standard deviation of the noise on the summed gradients, in units of ``clip_norm``.
+        batch_calls: Calls in a batch, expected; a device with fewer takes them all.
+        delta: Probability with which the guarantee may fail.
+    """
+
+    clip_norm: float
+    noise_multiplier: float
+    batch_calls: int
+    delta: float
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCounts:
+    """What really ran where a figure stands for a larger population and cohort."""
+
+    devices: int
+    cohort: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyStatement:
+    """One privacy figure, with all that it means nothing without."""
+
+    unit: PrivacyUnit
+    against: Adversary
+    relation: NeighbouringRelation
+    epsilon: float
+    delta: float
+    accountant: str
+    sampler: str
+    population: int
+    cohort: int
+    rounds: int
+    participations: int
+    simulated: SimulatedCounts | None

@@ -1,0 +1,30 @@
+"""A release: the detector's files and what a device must know to use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What the device says of a call: nothing, 의심 or 위험."""
+
+    NORMAL = "normal"
+    SUSPICIOUS = "suspicious"
+    DANGEROUS = "dangerous"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Calibrated scores from which a call is called suspicious (의심) and dangerous (위험)."""
+
+    suspicious: float
+    dangerous: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Platt scaling: the calibrated score is sigmoid(slope * logit + offset)."""
+
+    slope: float = 1.0
+    offset: float = 0.0

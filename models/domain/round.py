@@ -1,0 +1,40 @@
+"""A round of federated training, as the operator reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ReplyFate(StrEnum):
+    """What became of a device that was asked to train."""
+
+    FOLDED = "folded"
+    NO_REPLY = "no_reply"
+    FAILED = "failed"
+    WRONG_SHAPE = "wrong_shape"
+    NOT_FINITE = "not_finite"
+    TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class RoundReport:
+    """What the server knows of a round. Nothing in it comes from a single device.
+
+    Attributes:
+        number: Counts from 1.
+        asked: Devices that were asked to train.
+        fates: How many devices met each fate; they add up to ``asked``.
+        epsilon: User-level epsilon spent so far against recipients, ``None`` where nothing is spent on it.
+        acceptance_f1: F1 on the server's own acceptance set after this round.
+        acceptance_loss: Mean cross-entropy there, in nats.
+        seconds: How long the round took.
+    """
+
+    number: int
+    asked: int
+    fates: dict[ReplyFate, int]
+    epsilon: float | None
+    acceptance_f1: float
+    acceptance_loss: float
+    seconds: float

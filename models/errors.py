@@ -1,0 +1,71 @@
+"""Every error that people meet, by subject; the exit code of the command line follows from the branch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HearsayError(Exception):
+    """The root: one clear line for the user, nothing secret in it."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(HearsayError):
+    """The command was asked for something that it doesn't offer."""
+
+    exit_code = 2
+
+
+class BadInputError(HearsayError):
+    """What was given to read can't be used as it is."""
+
+    exit_code = 3
+
+
+class RefusedError(HearsayError):
+    """A rule forbids it: consent, privacy budget, signature, quorum."""
+
+    exit_code = 4
+
+
+class UnreachableError(HearsayError):
+    """A server or a port that is needed is not to be had."""
+
+    exit_code = 5
+
+
+class CallFileError(BadInputError):
+    """A line of a call file can't be used.
+
+    The reason never quotes the line: it may be somebody's call.
+    """
+
+    def __init__(self, path: object, line: int | None, reason: str) -> None:
+        self.path, self.line, self.reason = path, line, reason
+        place = f"{path}" if line is None else f"{path}, line {line}"
+        super().__init__(f"{place}: {reason}")
+
+
+class ModelFileError(BadInputError):
+    """A detector's files are missing, damaged or don't belong together."""
+
+
+class CheckpointError(BadInputError):
+    """A saved run can't be gone on with: damaged, or made under other settings."""
+
+
+class ConsentRefusedError(RefusedError):
+    """There is no consent for this purpose."""
+
+
+class BudgetSpentError(RefusedError):
+    """A privacy budget doesn't allow one more use."""
+
+
+class SignatureRefusedError(RefusedError):
+    """A signature is missing, wrong, expired or replayed."""
+
+
+class GateRefusedError(RefusedError):
+    """A model was not good enough on the server's acceptance set to be released."""
