@@ -47,6 +47,19 @@ class CallFileError(BadInputError):
         super().__init__(f"{place}: {reason}")
 
 
+class ScenarioFileError(BadInputError):
+    """A scenario file doesn't follow the format, so no call can be made from it."""
+
+    def __init__(self, path: object, scenario: str | None, reason: str) -> None:
+        self.path, self.scenario, self.reason = path, scenario, reason
+        place = f"{path}" if scenario is None else f"{path}, scenario {scenario}"
+        super().__init__(f"{place}: {reason}")
+
+
+class SplitError(BadInputError):
+    """The calls can't be split so that both sides hold both labels."""
+
+
 class ModelFileError(BadInputError):
     """A detector's files are missing, damaged or don't belong together."""
 
@@ -65,6 +78,14 @@ class BudgetSpentError(RefusedError):
 
 class SignatureRefusedError(RefusedError):
     """A signature is missing, wrong, expired or replayed."""
+
+
+class UpdateRefusedError(RefusedError):
+    """A device's update can't be folded in; ``fate`` says why, in the words of ``ReplyFate``."""
+
+    def __init__(self, fate: str) -> None:
+        self.fate = fate
+        super().__init__(f"update refused: {fate}")
 
 
 class GateRefusedError(RefusedError):

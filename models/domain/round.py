@@ -28,6 +28,7 @@ class RoundReport:
         epsilon: User-level epsilon spent so far against recipients, ``None`` where nothing is spent on it.
         acceptance_f1: F1 on the server's own acceptance set after this round.
         acceptance_loss: Mean cross-entropy there, in nats.
+        acceptance_loss_error: Standard error of that mean.
         seconds: How long the round took.
     """
 
@@ -37,4 +38,5 @@ class RoundReport:
     epsilon: float | None
     acceptance_f1: float
     acceptance_loss: float
+    acceptance_loss_error: float
     seconds: float

@@ -1,0 +1,133 @@
+"""Training on one device: from the global parameters to the update that may leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from fl_client.private_training import CallSteps, train_privately
+from models.detector.classifier import Classifier
+from models.detector.parameters import read_parameters, write_parameters
+from models.domain.training import LocalTask
+from models.privacy.clipping import clip_update, update_norm
+from models.privacy.randomness import seeded_generator
+from models.privacy.vectors import Arrays, flatten, unflatten
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledWords:
+    """One call, ready to train on. Sensitive: it stays in the device's memory.
+
+    Attributes:
+        embedded: Embedded words from the call's start, shape (T, D); T may be 0.
+        label: 1 vishing, 0 normal.
+    """
+
+    embedded: NDArray[np.float32]
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalResult:
+    """What training on a device came to.
+
+    Attributes:
+        update: Trained minus global parameters, clipped. The only thing that leaves the device.
+        norm: L2 norm before clipping. Stays on the device; a simulator may look.
+        call_steps: DP-SGD steps to charge to the device's ledger, ``None`` where calls are not protected.
+    """
+
+    update: Arrays
+    norm: float
+    call_steps: CallSteps | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Calls of one device, padded on the right: embedded (N, T, D), lengths (N,), labels (N,)."""
+
+    embedded: Tensor
+    lengths: Tensor
+    labels: Tensor
+
+
+def train_on_device(
+    global_parameters: Mapping[str, NDArray[np.float32]], calls: Sequence[LabelledWords], task: LocalTask, device: int
+) -> LocalResult:
+    """Train on a device's calls and return its update.
+
+    A device without calls returns an update of zeros, so that having none can't be told from the reply's shape.
+
+    Args:
+        global_parameters: The round's model, named as the network names them.
+        calls: The device's own calls.
+        task: What the server asks for.
+        device: Tells devices' generators apart where the task is seeded.
+
+    Raises:
+        UpdateRefusedError: Training diverged; nothing leaves the device.
+    """
+    generator = _generator(task, device)
+    spoken = [call for call in calls if len(call.embedded)]
+    if not spoken:
+        zeros = {name: np.zeros_like(array) for name, array in global_parameters.items()}
+        return LocalResult(zeros, 0.0, None)
+    network = Classifier(spoken[0].embedded.shape[1])
+    write_parameters(network, global_parameters)
+    batch = _pad(_cut(spoken, task, generator))
+    steps = None
+    if task.call_privacy is None:
+        _train_plainly(network, batch, task, generator)
+    else:
+        steps = train_privately(network, batch.embedded, batch.lengths, batch.labels, task, generator)
+    update, norm = _clipped_difference(read_parameters(network), global_parameters, task.clip_norm)
+    return LocalResult(update, norm, steps)
+
+
+def _generator(task: LocalTask, device: int) -> np.random.Generator:
+    if task.seed is None:
+        return np.random.default_rng()
+    return seeded_generator(task.seed, task.round_number, device, "local training")
+
+
+def _cut(calls: Sequence[LabelledWords], task: LocalTask, generator: np.random.Generator) -> list[LabelledWords]:
+    """Cut each call after a random number of words, as a growing call is judged before its end."""
+    ends = generator.integers(task.shortest_words, task.longest_words + 1, size=len(calls))
+    return [LabelledWords(call.embedded[:end], call.label) for call, end in zip(calls, ends, strict=True)]
+
+
+def _pad(calls: Sequence[LabelledWords]) -> Batch:
+    lengths = [len(call.embedded) for call in calls]
+    embedded = np.zeros((len(calls), max(lengths), calls[0].embedded.shape[1]), dtype=np.float32)  # (N, T, D)
+    for row, call in enumerate(calls):
+        embedded[row, : lengths[row]] = call.embedded
+    labels = torch.tensor([float(call.label) for call in calls])
+    return Batch(torch.from_numpy(embedded), torch.tensor(lengths), labels)
+
+
+def _train_plainly(network: Classifier, batch: Batch, task: LocalTask, generator: np.random.Generator) -> None:
+    optimizer = torch.optim.SGD(network.parameters(), lr=task.learning_rate)
+    for _ in range(task.epochs):
+        order = torch.from_numpy(generator.permutation(len(batch.labels)))
+        for rows in torch.split(order, task.batch_calls):
+            longest = int(batch.lengths[rows].max())
+            logits, _ = network(batch.embedded[rows, :longest], batch.lengths[rows])
+            optimizer.zero_grad()
+            binary_cross_entropy_with_logits(logits, batch.labels[rows]).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+
+def _clipped_difference(
+    trained: Arrays, start: Mapping[str, NDArray[np.float32]], clip_norm: float | None
+) -> tuple[Arrays, float]:
+    update = flatten(trained) - flatten(start)
+    norm = update_norm(update)
+    if clip_norm is not None:
+        update = clip_update(update, clip_norm)
+    return unflatten(update, start), norm

@@ -1,0 +1,84 @@
+"""The state of a run between two rounds, saved so that a resumed run equals an uninterrupted one bit for bit."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.domain.round import ReplyFate, RoundReport
+from models.durable_file import write_durably
+from models.errors import CheckpointError
+
+
+@dataclass(frozen=True, slots=True)
+class FederationState:
+    """Everything that the next round starts from.
+
+    Attributes:
+        round_number: Rounds done.
+        model: Global parameters, shape (P,), float64: rounding to float32 happens only on the wire.
+        smoothed: The server's smoothed update, shape (P,).
+        report: The last round's report, ``None`` before the first. It is saved with the model, in one step.
+    """
+
+    round_number: int
+    model: NDArray[np.float64]
+    smoothed: NDArray[np.float64]
+    report: RoundReport | None
+
+
+def save_checkpoint(folder: Path, state: FederationState, settings_digest: str) -> None:
+    """Save a state after its round; earlier rounds' files stay, for choosing the best of them."""
+    buffer = io.BytesIO()
+    report = json.dumps(asdict(state.report)) if state.report else ""
+    np.savez(
+        buffer,
+        model=state.model,
+        smoothed=state.smoothed,
+        report=np.array(report),
+        settings=np.array(settings_digest),
+    )
+    write_durably(_path(folder, state.round_number), buffer.getvalue())
+
+
+def load_checkpoint(folder: Path, round_number: int, settings_digest: str) -> FederationState:
+    """Return the state after a round.
+
+    Raises:
+        CheckpointError: The file is missing or damaged, or the run had other settings.
+    """
+    path = _path(folder, round_number)
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            digest, model, smoothed = str(saved["settings"]), saved["model"], saved["smoothed"]
+            report = _report(json.loads(str(saved["report"])))
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f"{path}: this checkpoint can't be read; remove it to go on from the one before"
+        ) from error
+    if digest != settings_digest:
+        raise CheckpointError(
+            f"{folder} holds a run with other settings; choose another --out, or run without --resume"
+        )
+    return FederationState(round_number, model, smoothed, report)
+
+
+def last_round(folder: Path) -> int:
+    """Return the number of the last saved round, 0 where there is none."""
+    return max((int(path.stem.removeprefix("round-")) for path in folder.glob("round-*.npz")), default=0)
+
+
+def _report(values: dict[str, Any]) -> RoundReport:
+    fates = {ReplyFate(fate): count for fate, count in values.pop("fates").items()}
+    return RoundReport(fates=fates, **values)
+
+
+def _path(folder: Path, round_number: int) -> Path:
+    return folder / f"round-{round_number:04d}.npz"

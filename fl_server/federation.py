@@ -1,0 +1,159 @@
+"""The round loop: draw, charge, ask, fold, noise, step, judge, save. It runs over any Flower grid."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from flwr.app import Context
+from flwr.serverapp import Grid, ServerApp
+from numpy.typing import NDArray
+
+from fl_server.acceptance import AcceptanceScore
+from fl_server.aggregation import UpdateSum, step_global_model
+from fl_server.checkpoint import FederationState, last_round, load_checkpoint, save_checkpoint
+from fl_server.collecting import Clock, ask_cohort, fold_replies
+from fl_server.ledger import PersonLedger
+from fl_server.rounds import FederationPlan, draw_cohort
+from models.domain.round import ReplyFate, RoundReport
+from models.privacy.randomness import GaussianSource, SeededGaussian, SystemGaussian, seeded_generator
+from models.privacy.vectors import Arrays, flatten, unflatten
+
+SERVER = 0
+"""The server's place among the devices when generators are derived from a seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the round loop is given by whoever runs it.
+
+    Attributes:
+        judge: Scores a global model on the server's acceptance set.
+        before_saving: Called with each round's report and model before its checkpoint is written.
+        publish: Called with each saved round's report; again after a kill, so it must bear repetition.
+        clock: Time.
+    """
+
+    judge: Callable[[Arrays], AcceptanceScore]
+    before_saving: Callable[[RoundReport, Arrays], None]
+    publish: Callable[[RoundReport], None]
+    clock: Clock
+
+
+class Federation:
+    """One federated run, kept in a folder: checkpoints and the privacy ledger."""
+
+    def __init__(self, plan: FederationPlan, start: Arrays, folder: Path, surroundings: Surroundings) -> None:
+        """Prepare a run.
+
+        Args:
+            plan: What to do.
+            start: The base detector's parameters.
+            folder: Where checkpoints and ledger are kept; a run that is there is gone on with.
+            surroundings: Judge, publisher and clock.
+        """
+        self._plan, self._start, self._folder, self._surroundings = plan, start, folder, surroundings
+        self._ledger = PersonLedger(folder / "ledger.jsonl", plan.person_privacy) if plan.person_privacy else None
+
+    def run(self, grid: Grid) -> None:
+        """Run the rounds that are left.
+
+        Raises:
+            CheckpointError: The folder holds a run with another plan, or a damaged one.
+            BudgetSpentError: A round would overspend.
+        """
+        state = self._resume()
+        while state.round_number < self._plan.rounds:
+            state = self._run_round(grid, state)
+
+    def model_after(self, round_number: int) -> Arrays:
+        """Return the global model as it was after a round; 0 is the base detector."""
+        return self._arrays(self._load(round_number).model)
+
+    def _resume(self) -> FederationState:
+        state = self._load(last_round(self._folder))
+        if state.report is not None:
+            self._surroundings.publish(state.report)
+        return state
+
+    def _load(self, round_number: int) -> FederationState:
+        if round_number == 0:
+            model = flatten(self._start)
+            return FederationState(0, model, np.zeros_like(model), None)
+        return load_checkpoint(self._folder, round_number, self._plan.digest())
+
+    def _run_round(self, grid: Grid, state: FederationState) -> FederationState:
+        number, started = state.round_number + 1, self._surroundings.clock.now()
+        if self._ledger is not None:
+            self._ledger.charge(number, repeatable=self._plan.task.seed is not None)
+        cohort = draw_cohort(list(grid.get_node_ids()), self._plan.sampling_rate, self._cohort_generator(number))
+        total = UpdateSum(self._start, self._plan.task.clip_norm)
+        task = self._plan.task_of(number)
+        replies = ask_cohort(
+            grid, cohort, self._arrays(state.model), task, self._plan.deadline_seconds, self._surroundings.clock
+        )
+        fates = fold_replies(replies, len(cohort), total)
+        model, smoothed = self._next_model(state, total)
+        score = self._surroundings.judge(self._arrays(model))
+        report = RoundReport(
+            number=number,
+            asked=len(cohort),
+            fates=fates,
+            epsilon=self._ledger.epsilon() if self._ledger else None,
+            acceptance_f1=score.f1,
+            acceptance_loss=score.loss,
+            acceptance_loss_error=score.loss_error,
+            seconds=self._surroundings.clock.now() - started,
+        )
+        return self._save(FederationState(number, model, smoothed, report))
+
+    def _next_model(self, state: FederationState, total: UpdateSum) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the next model and smoothed update; below the quorum both stay as they are."""
+        if total.folded < self._plan.quorum:
+            return state.model, state.smoothed
+        privacy = self._plan.person_privacy
+        mean = (
+            total.mean()
+            if privacy is None
+            else total.private_mean(privacy, self._noise(state.round_number + 1), self._plan.simulated_cohort)
+        )
+        return step_global_model(state.model, state.smoothed, mean, self._plan.step)
+
+    def _save(self, state: FederationState) -> FederationState:
+        assert state.report is not None
+        self._surroundings.before_saving(state.report, self._arrays(state.model))
+        save_checkpoint(self._folder, state, self._plan.digest())
+        self._surroundings.publish(state.report)
+        return state
+
+    def _arrays(self, model: NDArray[np.float64]) -> Arrays:
+        return unflatten(model, self._start)
+
+    def _cohort_generator(self, round_number: int) -> random.Random:
+        if self._plan.task.seed is None:
+            return random.SystemRandom()
+        return random.Random(f"{self._plan.task.seed} {round_number} cohort")  # noqa: S311  a simulation's
+
+    def _noise(self, round_number: int) -> GaussianSource:
+        if self._plan.task.seed is None:
+            return SystemGaussian()
+        return SeededGaussian(seeded_generator(self._plan.task.seed, round_number, SERVER, "server noise"))
+
+
+def build_server_app(federation: Federation) -> ServerApp:
+    """Return the Flower ServerApp that runs a federation."""
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        federation.run(grid)
+
+    return app
+
+
+def replies_folded(report: RoundReport) -> int:
+    """Return how many devices' updates a round's model rests on."""
+    return report.fates.get(ReplyFate.FOLDED, 0)

@@ -1,0 +1,79 @@
+"""Names of what travels between server and device in a round. Nothing else does."""
+
+from __future__ import annotations
+
+from models.domain.privacy import CallPrivacy
+from models.domain.training import LocalTask
+
+MODEL = "model"
+"""Record of the global parameters in a request."""
+
+TASK = "task"
+"""Record of the local task in a request."""
+
+UPDATE = "update"
+"""Record of the update in a reply."""
+
+METRICS = "metrics"
+"""Record in a reply that Flower's message format asks for; it says the constant 1 for every device."""
+
+TaskValues = dict[str, int | float]
+
+
+def task_to_values(task: LocalTask) -> TaskValues:
+    """Return a task as numbers by name; what the task doesn't have is left out."""
+    values: TaskValues = {
+        "round": task.round_number,
+        "epochs": task.epochs,
+        "batch-calls": task.batch_calls,
+        "learning-rate": task.learning_rate,
+        "shortest-words": task.shortest_words,
+        "longest-words": task.longest_words,
+    }
+    if task.clip_norm is not None:
+        values["clip-norm"] = task.clip_norm
+    if task.seed is not None:
+        values["seed"] = task.seed
+    if task.call_privacy is not None:
+        values |= _call_privacy_to_values(task.call_privacy)
+    return values
+
+
+def task_from_values(values: TaskValues) -> LocalTask:
+    """Return the task that ``task_to_values`` wrote.
+
+    Raises:
+        KeyError: A value is missing.
+    """
+    clip_norm, seed = values.get("clip-norm"), values.get("seed")
+    return LocalTask(
+        round_number=int(values["round"]),
+        epochs=int(values["epochs"]),
+        batch_calls=int(values["batch-calls"]),
+        learning_rate=float(values["learning-rate"]),
+        shortest_words=int(values["shortest-words"]),
+        longest_words=int(values["longest-words"]),
+        clip_norm=None if clip_norm is None else float(clip_norm),
+        call_privacy=_call_privacy_from_values(values),
+        seed=None if seed is None else int(seed),
+    )
+
+
+def _call_privacy_to_values(privacy: CallPrivacy) -> TaskValues:
+    return {
+        "call-clip-norm": privacy.clip_norm,
+        "call-noise-multiplier": privacy.noise_multiplier,
+        "call-batch": privacy.batch_calls,
+        "call-delta": privacy.delta,
+    }
+
+
+def _call_privacy_from_values(values: TaskValues) -> CallPrivacy | None:
+    if "call-clip-norm" not in values:
+        return None
+    return CallPrivacy(
+        clip_norm=float(values["call-clip-norm"]),
+        noise_multiplier=float(values["call-noise-multiplier"]),
+        batch_calls=int(values["call-batch"]),
+        delta=float(values["call-delta"]),
+    )

@@ -1,0 +1,47 @@
+"""Clipping a whole update to an L2 norm, and its place on a fixed grid.
+
+The grid is what makes noise safe in floating point (Mironov 2012): values that are whole multiples of one spacing,
+plus noise rounded to that spacing, equal the rounded sum of the values and continuous noise. Rounding after the noise
+is post-processing, so the guarantee of the continuous mechanism carries over, and no low-order bit tells anything.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import UpdateRefusedError
+
+SPACINGS_PER_NORM = 2**30
+"""Grid spacings in one clipping norm: rounding costs about 1e-9 of the norm a coordinate."""
+
+
+def clip_update(update: NDArray[np.float64], clip_norm: float) -> NDArray[np.float64]:
+    """Return the update, of shape (P,), scaled down to an L2 norm of at most ``clip_norm``.
+
+    An update of all zeros is returned as it is.
+
+    Raises:
+        UpdateRefusedError: A value is not finite; the guarantee could not hold.
+    """
+    norm = update_norm(update)
+    return update if norm <= clip_norm else update * (clip_norm / norm)
+
+
+def update_norm(update: NDArray[np.float64]) -> float:
+    """Return the L2 norm of an update of shape (P,).
+
+    Raises:
+        UpdateRefusedError: The norm is not finite.
+    """
+    norm = float(np.linalg.norm(update))
+    if not math.isfinite(norm):
+        raise UpdateRefusedError("not_finite")
+    return norm
+
+
+def to_grid(update: NDArray[np.float64], spacing: float) -> NDArray[np.int64]:
+    """Return whole numbers of grid spacings, rounded towards zero so that no norm ever grows."""
+    return np.trunc(update / spacing).astype(np.int64)

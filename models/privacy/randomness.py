@@ -1,0 +1,62 @@
+"""Where randomness comes from: the operating system for people, a seed for tests and simulations.
+
+Noise that protects people is a cipher stream (ChaCha20) under a fresh key of the operating system's generator. A seeded
+source exists so that a resumed simulation equals an uninterrupted one; a run with people's devices must not be given a
+seed.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import Protocol
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from numpy.typing import NDArray
+
+
+class GaussianSource(Protocol):
+    """A source of independent standard normal numbers."""
+
+    def standard_normal(self, count: int) -> NDArray[np.float64]:
+        """Return ``count`` numbers, shape (count,)."""
+        ...
+
+
+class SystemGaussian:
+    """Standard normals by Box and Muller (1958) from a ChaCha20 stream keyed by the operating system."""
+
+    def __init__(self) -> None:
+        # One key and nonce a source: the 32-byte key is never reused, so the stream never repeats.
+        self._stream = Cipher(ChaCha20(os.urandom(32), os.urandom(16)), mode=None).encryptor()
+
+    def standard_normal(self, count: int) -> NDArray[np.float64]:
+        """Return ``count`` numbers, shape (count,). The tails end beyond 8.5 standard deviations."""
+        pairs = (count + 1) // 2
+        uniform = self._uniform(2 * pairs)
+        radius = np.sqrt(-2.0 * np.log(uniform[:pairs]))
+        angle = 2.0 * np.pi * uniform[pairs:]
+        return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
+
+    def _uniform(self, count: int) -> NDArray[np.float64]:
+        """Return numbers in (0, 1]: 53 random bits each, never zero, so that the logarithm is finite."""
+        words = np.frombuffer(self._stream.update(bytes(8 * count)), dtype=np.uint64)
+        return ((words >> np.uint64(11)) + np.uint64(1)).astype(np.float64) * 2.0**-53
+
+
+class SeededGaussian:
+    """Standard normals that a seed determines; protects nobody."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    def standard_normal(self, count: int) -> NDArray[np.float64]:
+        """Return ``count`` numbers, shape (count,)."""
+        return self._generator.standard_normal(count)
+
+
+def seeded_generator(seed: int, round_number: int, device: int, purpose: str) -> np.random.Generator:
+    """Return the generator of one purpose on one device in one round. Equal arguments give equal streams."""
+    return np.random.default_rng([seed, round_number, device, zlib.crc32(purpose.encode())])

@@ -1,0 +1,42 @@
+"""Named arrays as one flat vector: clipping and noise act on the whole update, not on its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import UpdateRefusedError
+
+Arrays = dict[str, NDArray[np.float32]]
+"""Name to array, in the network's own order."""
+
+
+def flatten(arrays: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Return all values in one vector of shape (P,), in the order of the names given."""
+    return np.concatenate([np.ravel(array) for array in arrays.values()]).astype(np.float64)
+
+
+def unflatten(vector: NDArray[np.float64], like: Mapping[str, NDArray[np.float32]]) -> Arrays:
+    """Return a vector of shape (P,) as arrays named and shaped as ``like``."""
+    ends = np.cumsum([array.size for array in like.values()])
+    pieces = np.split(vector, ends[:-1])
+    return {
+        name: piece.reshape(array.shape).astype(np.float32)
+        for (name, array), piece in zip(like.items(), pieces, strict=True)
+    }
+
+
+def require_same_layout(arrays: Mapping[str, NDArray[np.float32]], like: Mapping[str, NDArray[np.float32]]) -> None:
+    """Refuse arrays whose names, order, shapes or type differ from ``like``.
+
+    Raises:
+        UpdateRefusedError: With the fate ``wrong_shape``.
+    """
+    if _layout(arrays) != _layout(like):
+        raise UpdateRefusedError("wrong_shape")
+
+
+def _layout(arrays: Mapping[str, NDArray[np.float32]]) -> list[tuple[str, tuple[int, ...], str]]:
+    return [(name, array.shape, array.dtype.str) for name, array in arrays.items()]
