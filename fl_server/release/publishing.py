@@ -1,0 +1,250 @@
+"""Releases: publish one, widen or narrow its rollout, go back to an earlier one under a new version.
+
+A device finds the versions it may be offered in the signed custom metadata of ``releases/current.json``, and each one's
+rollout percentage in that of its files: nothing outside signed metadata is trusted.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tuf.api.metadata import TargetFile
+
+from fl_server.registry import Registry, RegistryError, sole_writer, write_in_place
+from fl_server.release.repository import LIFETIMES, Lifetimes, read_online, replace_releases
+from fl_server.release.signing import SigningKeys
+from models.errors import ModelFileError, UsageError
+
+RELEASED_FILES = ("detector.int8.ort", "detector.int8.onnx", "detector.json")
+"""What of an exported detector reaches devices; the FP32 graph stays at home."""
+
+POINTER = "releases/current.json"
+
+EVERY_DEVICE = 100
+"""Percent."""
+
+Targets = dict[str, TargetFile]
+"""Path in the repository to what is signed of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """A released file."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRelease:
+    """A release as the repository's metadata describes it.
+
+    Attributes:
+        version: Counts from 1 and never goes back.
+        rollout_percent: Share of devices that are offered it, a whole number from 0 to 100.
+        notes: For people; signed like everything else.
+        files: What devices download.
+    """
+
+    version: int
+    rollout_percent: int
+    notes: str
+    files: tuple[PublishedFile, ...]
+
+
+def read_releases(registry: Registry, keys: SigningKeys) -> list[PublishedRelease]:
+    """Return all releases, the oldest first.
+
+    Raises:
+        RegistryError: The repository is missing or damaged.
+        SignatureRefusedError: It was last written with other keys.
+    """
+    targets = read_online(registry, keys).releases.signed.targets
+    return [_describe(targets, version) for version in _versions(targets)]
+
+
+def publish_release(
+    registry: Registry,
+    keys: SigningKeys,
+    exported_dir: Path,
+    version: int,
+    rollout_percent: int = EVERY_DEVICE,
+    notes: str = "",
+    *,
+    lifetimes: Lifetimes = LIFETIMES,
+    now: datetime | None = None,
+) -> PublishedRelease:
+    """Sign an exported detector into the repository.
+
+    Args:
+        registry: The repository's registry.
+        keys: The online keys.
+        exported_dir: Holds ``RELEASED_FILES``.
+        version: Above every version there is.
+        rollout_percent: Share of devices that are offered it, a whole number from 0 to 100.
+        notes: For people; never anything from a call.
+        lifetimes: How long the metadata is believed.
+        now: When it is signed; this machine's clock by default.
+
+    Raises:
+        UsageError: The version isn't new, or the percentage isn't one.
+        ModelFileError: A file is missing from ``exported_dir``.
+        RegistryError: The repository is missing, damaged or can't be written.
+        SignatureRefusedError: It was last written with other keys.
+    """
+    contents = {name: _read_exported(exported_dir / name) for name in RELEASED_FILES}
+    with sole_writer(registry):
+        targets = read_online(registry, keys).releases.signed.targets
+        targets |= _add_files(registry, contents, version, rollout_percent, notes, after=_newest(targets))
+        return _offer(registry, keys, targets, version, lifetimes, now)
+
+
+def roll_back(
+    registry: Registry,
+    keys: SigningKeys,
+    to_version: int,
+    rollout_percent: int = EVERY_DEVICE,
+    notes: str = "",
+    *,
+    lifetimes: Lifetimes = LIFETIMES,
+    now: datetime | None = None,
+) -> PublishedRelease:
+    """Publish an earlier release's files under the next version; devices never go back to a lower one.
+
+    Raises:
+        UsageError: There is no such version, or the percentage isn't one.
+        RegistryError: The repository is missing, damaged or can't be written.
+        SignatureRefusedError: It was last written with other keys.
+    """
+    with sole_writer(registry):
+        targets = read_online(registry, keys).releases.signed.targets
+        version = _newest(targets) + 1
+        contents = {name: _read_released(registry, targets, to_version, name) for name in RELEASED_FILES}
+        targets |= _add_files(registry, contents, version, rollout_percent, notes, after=_newest(targets))
+        return _offer(registry, keys, targets, version, lifetimes, now)
+
+
+def set_rollout(
+    registry: Registry,
+    keys: SigningKeys,
+    version: int,
+    rollout_percent: int,
+    *,
+    lifetimes: Lifetimes = LIFETIMES,
+    now: datetime | None = None,
+) -> PublishedRelease:
+    """Offer a release to another share of the devices. Devices that have it keep it.
+
+    Raises:
+        UsageError: There is no such version, or the percentage isn't one.
+        RegistryError: The repository is missing, damaged or can't be written.
+        SignatureRefusedError: It was last written with other keys.
+    """
+    _refuse_other_than_percent(rollout_percent)
+    with sole_writer(registry):
+        targets = read_online(registry, keys).releases.signed.targets
+        for name in RELEASED_FILES:
+            _target(targets, version, name).custom["rollout_percent"] = rollout_percent
+        return _offer(registry, keys, targets, version, lifetimes, now)
+
+
+def _add_files(
+    registry: Registry, contents: dict[str, bytes], version: int, rollout_percent: int, notes: str, *, after: int
+) -> Targets:
+    _refuse_other_than_percent(rollout_percent)
+    if version <= after:
+        raise UsageError(f"expected a version above {after}, got {version}")
+    custom = {"version": version, "rollout_percent": rollout_percent, "notes": notes}
+    return {
+        _path(version, name): _put_file(registry, _path(version, name), content, dict(custom))
+        for name, content in contents.items()
+    }
+
+
+def _offer(
+    registry: Registry,
+    keys: SigningKeys,
+    targets: Targets,
+    version: int,
+    lifetimes: Lifetimes,
+    now: datetime | None,
+) -> PublishedRelease:
+    offered = _offered(targets)
+    content = json.dumps({"offered": offered}).encode()
+    targets[POINTER] = _put_file(registry, POINTER, content, {"offered": offered})
+    replace_releases(registry, keys, targets, lifetimes=lifetimes, now=now)
+    return _describe(targets, version)
+
+
+def _offered(targets: Targets) -> list[int]:
+    """Return versions, newest first, down to the first that every device gets."""
+    offered: list[int] = []
+    for version in reversed(_versions(targets)):
+        offered.append(version)
+        if _describe(targets, version).rollout_percent == EVERY_DEVICE:
+            break
+    return offered
+
+
+def _put_file(registry: Registry, path: str, content: bytes, custom: dict[str, object]) -> TargetFile:
+    target = TargetFile.from_data(path, content, ["sha256"])
+    target.unrecognized_fields["custom"] = custom
+    try:
+        write_in_place(registry.targets / target.get_prefixed_paths()[0], content)
+    except OSError as error:
+        raise RegistryError(f"{registry.targets}: can't be written: {error.strerror}") from error
+    return target
+
+
+def _describe(targets: Targets, version: int) -> PublishedRelease:
+    files = [(name, _target(targets, version, name)) for name in RELEASED_FILES]
+    custom = files[0][1].custom
+    return PublishedRelease(
+        version,
+        custom["rollout_percent"],
+        custom["notes"],
+        tuple(PublishedFile(name, target.length, target.hashes["sha256"]) for name, target in files),
+    )
+
+
+def _versions(targets: Targets) -> list[int]:
+    return sorted({target.custom["version"] for path, target in targets.items() if path != POINTER})
+
+
+def _newest(targets: Targets) -> int:
+    return max(_versions(targets), default=0)
+
+
+def _target(targets: Targets, version: int, name: str) -> TargetFile:
+    try:
+        return targets[_path(version, name)]
+    except KeyError:
+        raise UsageError(f"there is no release {version}") from None
+
+
+def _path(version: int, name: str) -> str:
+    return f"releases/{version}/{name}"
+
+
+def _read_exported(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: can't be read: {error.strerror}") from error
+
+
+def _read_released(registry: Registry, targets: Targets, version: int, name: str) -> bytes:
+    target = _target(targets, version, name)
+    try:
+        return (registry.targets / target.get_prefixed_paths()[0]).read_bytes()
+    except OSError as error:
+        raise RegistryError(f"release {version}: {name} can't be read: {error.strerror}") from error
+
+
+def _refuse_other_than_percent(rollout_percent: int) -> None:
+    if rollout_percent not in range(EVERY_DEVICE + 1):
+        raise UsageError(f"expected a rollout of 0 to 100 percent, got {rollout_percent}")
