@@ -1,0 +1,67 @@
+"""What stands in the slots of a scenario: names, banks, amounts, dates, numbers."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+
+SLOTS_FILE = "slots.toml"
+
+_SLOT = re.compile(r"\{([a-z_]+)\}")
+_SLOT_AND_PARTICLE = re.compile(
+    r"\{([a-z_]+)\}(?:(이라고|라고|이라는|라는|이라서|라서|으로|은|는|이|가|을|를|과|와|로)(?![가-힣]))?"
+)
+_ALTERNATIVES = re.compile(r"\[([^\[\]]*)\]")
+_PAIRS = (
+    ("은", "는"),
+    ("이", "가"),
+    ("을", "를"),
+    ("과", "와"),
+    ("이라고", "라고"),
+    ("이라는", "라는"),
+    ("이라서", "라서"),
+    ("으로", "로"),
+)
+_PARTICLE_FORMS = {form: pair for pair in _PAIRS for form in pair}
+"""A particle's form after a consonant and after a vowel, under either form."""
+
+_FIRST_SYLLABLE, _LAST_SYLLABLE, _FINALS, _FINAL_L = 0xAC00, 0xD7A3, 28, 8
+
+
+def slots_in(text: str) -> set[str]:
+    """Return the names of the slots that a turn uses."""
+    return set(_SLOT.findall(text))
+
+
+def draw_slots(values: Mapping[str, Sequence[str]], rng: random.Random) -> dict[str, str]:
+    """Draw one value for every slot. ``#`` in a value becomes a digit, so that no two calls share an account."""
+    return {name: _with_digits(rng.choice(choices), rng) for name, choices in values.items()}
+
+
+def fill(text: str, values: Mapping[str, str], rng: random.Random) -> str:
+    """Return a turn as it is said: one of each ``[네|예]`` drawn, every slot filled, particles made to agree."""
+    chosen = _ALTERNATIVES.sub(lambda found: rng.choice(found[1].split("|")), text)
+    filled = _SLOT_AND_PARTICLE.sub(lambda found: _filled(found, values), chosen)
+    return " ".join(filled.split())
+
+
+def _filled(found: re.Match[str], values: Mapping[str, str]) -> str:
+    value = values[found[1]]
+    return value + (agreeing_particle(value, found[2]) if found[2] else "")
+
+
+def agreeing_particle(word: str, particle: str) -> str:
+    """Return the form of a particle that follows the last syllable of ``word`` (은 or 는, 이 or 가, ...)."""
+    after_consonant, after_vowel = _PARTICLE_FORMS[particle]
+    last = ord(word[-1])
+    if not _FIRST_SYLLABLE <= last <= _LAST_SYLLABLE:
+        return particle
+    final = (last - _FIRST_SYLLABLE) % _FINALS
+    # 로 follows a vowel and also the consonant ㄹ (서울로).
+    consonant = final not in (0, _FINAL_L) if after_vowel == "로" else final != 0
+    return after_consonant if consonant else after_vowel
+
+
+def _with_digits(value: str, rng: random.Random) -> str:
+    return re.sub("#", lambda _: str(rng.randrange(10)), value)

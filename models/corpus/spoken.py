@@ -1,0 +1,72 @@
+"""What makes authored lines sound spoken: fillers, words said twice, back-channels, dialect endings."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from models.corpus.scenario import Speaker, Turn
+from models.corpus.speech import read_pairs, read_speech
+
+_TABLES = read_speech()
+_FILLERS: tuple[str, ...] = tuple(_TABLES["spoken"]["fillers"])
+_POLITE_BACKCHANNELS: tuple[str, ...] = tuple(_TABLES["spoken"]["polite_backchannels"])
+_CASUAL_BACKCHANNELS: tuple[str, ...] = tuple(_TABLES["spoken"]["casual_backchannels"])
+_DIALECTS = {name: read_pairs(endings) for name, endings in _TABLES["dialects"].items()}
+_POLITE_ENDINGS = ("요", "니다", "니까", "네", "예", "세요", "죠")
+_LONG_TURN = 14
+"""Words after which a listener is likely to say something."""
+
+
+def speak(turns: Sequence[Turn], rng: random.Random, *, filler_rate: float, dialect_chance: float) -> list[Turn]:
+    """Return the turns as people would say them on the phone.
+
+    Args:
+        turns: Filled turns, in order.
+        rng: Every draw comes from it.
+        filler_rate: Probability that a filler, or the word once more, stands before a word.
+        dialect_chance: Probability that the called person speaks a dialect.
+    """
+    dialect = rng.choice(sorted(_DIALECTS)) if rng.random() < dialect_chance else None
+    spoken: list[Turn] = []
+    for turn in turns:
+        text = _in_dialect(turn.text, dialect, rng) if dialect and turn.speaker is Speaker.CALLED else turn.text
+        spoken += _interrupted(Turn(turn.speaker, _hesitating(text, filler_rate, rng)), turns, rng)
+    return spoken
+
+
+def _hesitating(text: str, rate: float, rng: random.Random) -> str:
+    words: list[str] = []
+    for word in text.split():
+        if rng.random() < rate:
+            words.append(word if rng.random() < 0.25 else rng.choice(_FILLERS))
+        words.append(word)
+    return " ".join(words)
+
+
+def _interrupted(turn: Turn, turns: Sequence[Turn], rng: random.Random) -> list[Turn]:
+    """Cut a long turn in two and let the listener say something between."""
+    words = turn.text.split()
+    if len(words) < _LONG_TURN or rng.random() < 0.4:
+        return [turn]
+    cut = rng.randrange(_LONG_TURN // 2, len(words) - 3)
+    listener = Speaker.CALLED if turn.speaker is Speaker.CALLER else Speaker.CALLER
+    said = rng.choice(_POLITE_BACKCHANNELS if _is_polite(listener, turns) else _CASUAL_BACKCHANNELS)
+    rest = Turn(turn.speaker, " ".join(words[cut:]))
+    return [Turn(turn.speaker, " ".join(words[:cut])), Turn(listener, said), *_interrupted(rest, turns, rng)]
+
+
+def _is_polite(speaker: Speaker, turns: Sequence[Turn]) -> bool:
+    own = [turn.text for turn in turns if turn.speaker is speaker]
+    return 2 * sum(text.endswith(_POLITE_ENDINGS) for text in own) >= len(own)
+
+
+def _in_dialect(text: str, dialect: str, rng: random.Random) -> str:
+    return " ".join(_word_in_dialect(word, dialect) if rng.random() < 0.7 else word for word in text.split())
+
+
+def _word_in_dialect(word: str, dialect: str) -> str:
+    for standard, spoken in _DIALECTS[dialect]:
+        if word.endswith(standard):
+            return word.removesuffix(standard) + spoken
+    return word
