@@ -1,0 +1,104 @@
+"""A trained detector: embedding, network, calibration and alarm thresholds, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.detector.card import DetectorCard
+from models.detector.classifier import HIDDEN, Classifier
+from models.detector.embedding import NgramEmbedding
+from models.detector.model_file import (
+    check_file,
+    make_directory,
+    read_arrays,
+    read_metadata,
+    write_arrays,
+    write_metadata,
+)
+from models.detector.parameters import Parameters, write_parameters
+from models.domain.release import Calibration, Thresholds
+from models.errors import ModelFileError
+
+FORMAT = "hearsay-trained-detector/1"
+
+_EMBEDDING, _PARAMETERS = "embedding.npz", "parameters.npz"
+
+
+@dataclass(frozen=True)
+class TrainedDetector:
+    """Everything that a score depends on.
+
+    Attributes:
+        embedding: The frozen word embedding.
+        parameters: The network's trained arrays, named and ordered as in `Classifier`.
+        calibration: From logit to score.
+        thresholds: From score to verdict.
+        lineage: What it was trained on and how: plain JSON values, nothing of any call.
+    """
+
+    embedding: NgramEmbedding
+    parameters: Parameters
+    calibration: Calibration = field(default_factory=Calibration)
+    thresholds: Thresholds = field(default_factory=lambda: Thresholds(suspicious=0.501, dangerous=0.9))
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def card(self) -> DetectorCard:
+        """Sizes and settings; 93,826 parameters at 300 dimensions."""
+        count = sum(array.size for array in self.parameters.values())
+        scheme = self.embedding.scheme
+        return DetectorCard(self.embedding.dimensions, HIDDEN, count, scheme, self.calibration, self.thresholds)
+
+    def build_network(self) -> Classifier:
+        """Return the network with the trained parameters, ready to judge.
+
+        Raises:
+            ModelFileError: The parameters are not those of a network over this embedding, or not finite.
+        """
+        network = Classifier(self.embedding.dimensions)
+        write_parameters(network, self.parameters)
+        if not all(np.isfinite(array).all() for array in self.parameters.values()):
+            raise ModelFileError("a trained parameter is not finite")
+        return network.eval()
+
+    def with_parameters(self, parameters: Parameters) -> TrainedDetector:
+        """Return this detector with other trained parameters, as after a federated round."""
+        return replace(self, parameters=parameters)
+
+    def with_calibration(self, calibration: Calibration, thresholds: Thresholds) -> TrainedDetector:
+        """Return this detector calibrated anew."""
+        return replace(self, calibration=calibration, thresholds=thresholds)
+
+    def save(self, directory: Path) -> None:
+        """Write ``detector.json``, ``embedding.npz`` and ``parameters.npz``.
+
+        Raises:
+            ModelFileError: The directory can't be made, is read-only or full.
+        """
+        make_directory(directory)
+        self.embedding.save(directory / _EMBEDDING)
+        write_arrays(directory / _PARAMETERS, self.parameters)
+        metadata = {"format": FORMAT, **self.card.to_json(), "lineage": dict(self.lineage)}
+        write_metadata(directory, metadata, (_EMBEDDING, _PARAMETERS))
+
+    @classmethod
+    def load(cls, directory: Path) -> TrainedDetector:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelFileError: A file is missing, damaged, or not the one that ``detector.json`` describes.
+        """
+        metadata = read_metadata(directory, FORMAT)
+        card = DetectorCard.from_json(metadata)
+        embedding = NgramEmbedding.load(check_file(directory, _EMBEDDING, metadata))
+        parameters = read_arrays(check_file(directory, _PARAMETERS, metadata))
+        trained = cls(embedding, parameters, card.calibration, card.thresholds, metadata.get("lineage", {}))
+        if trained.card != card:
+            raise ModelFileError(f"{directory}: the metadata and the files are of different detectors")
+        trained.build_network()
+        return trained

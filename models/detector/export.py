@@ -1,0 +1,91 @@
+"""Exporting a trained detector: FP32 and INT8 graphs, ``.ort`` beside ``.onnx``, and their metadata.
+
+Nothing is called good before ONNX Runtime gave it torch's scores.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from models.detector.card import DetectorCard
+from models.detector.detector import TrainedDetector
+from models.detector.embedded_calls import index_words
+from models.detector.graph import build_graph
+from models.detector.model_file import METADATA, make_directory, model_file_errors, write_bytes, write_metadata
+from models.detector.onnx_contract import FORMAT, OPSET, ModelVariant
+from models.detector.runtime import OnnxDetector
+from models.detector.scoring import score_indexed
+from models.errors import ModelFileError
+
+LARGEST_DIFFERENCE = {ModelVariant.FP32: 1e-4, ModelVariant.INT8: 1e-2, ModelVariant.INT8_ORT: 1e-2}
+"""How far a file's score may be from torch's."""
+
+_CHECKED_CALLS = 64
+_CHECKED_WORDS = 120
+
+
+def export_detector(trained: TrainedDetector, directory: Path) -> list[Path]:
+    """Write ``detector.onnx``, ``detector.int8.onnx``, ``detector.int8.ort`` and ``detector.json``.
+
+    Returns:
+        The files written, the metadata last.
+
+    Raises:
+        ModelFileError: The directory can't be written to, or a file doesn't give torch's scores.
+    """
+    make_directory(directory)
+    _write_model(directory / ModelVariant.FP32, build_graph(trained, int8=False))
+    _write_model(directory / ModelVariant.INT8, build_graph(trained, int8=True))
+    _write_ort(directory / ModelVariant.INT8, directory / ModelVariant.INT8_ORT)
+    metadata = {"format": FORMAT, "opset": OPSET, **trained.card.to_json(), "lineage": dict(trained.lineage)}
+    write_metadata(directory, metadata, list(ModelVariant))
+    for variant in ModelVariant:
+        _check_scores(trained, directory, variant)
+    return [*(directory / variant for variant in ModelVariant), directory / METADATA]
+
+
+def _write_model(path: Path, model: ModelProto) -> None:
+    write_bytes(path, model.SerializeToString(deterministic=True))
+
+
+def _write_ort(source: Path, target: Path) -> None:
+    """Convert to ONNX Runtime's own format, with the optimisations that every processor shares."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(target)
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.log_severity_level = 4
+    with model_file_errors(target):
+        try:
+            onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+        except RuntimeError as error:
+            raise ModelFileError(f"{target}: could not be written") from error
+
+
+def _check_scores(trained: TrainedDetector, directory: Path, variant: ModelVariant) -> None:
+    words = _random_words(trained.card)
+    expected = score_indexed(trained.build_network(), index_words(words, [0] * len(words), trained.embedding))
+    found = OnnxDetector.load(directory, variant).logit_batch(words)
+    difference = float(np.abs(_sigmoid(expected) - _sigmoid(found)).max())
+    if not difference <= LARGEST_DIFFERENCE[variant]:
+        raise ModelFileError(f"{variant.value}: scores differ from torch's by {difference:.2g}")
+
+
+def _random_words(card: DetectorCard) -> list[list[str]]:
+    """Return calls of random Hangul syllables: no one's words, and every bucket may be hit."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, _CHECKED_WORDS, size=_CHECKED_CALLS)
+    return [[_random_word(rng) for _ in range(length)] for length in lengths]
+
+
+def _random_word(rng: np.random.Generator) -> str:
+    return "".join(chr(code) for code in rng.integers(0xAC00, 0xD7A4, size=rng.integers(1, 6)))
+
+
+def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-logits))

@@ -1,0 +1,188 @@
+"""The detector as an ONNX graph, built node by node: no exporter stands between the weights and the file.
+
+B calls, T words, M n-grams of a word, D dimensions, H hidden units. Inputs and outputs are listed in `INPUTS` and
+`OUTPUTS`. A growing call is fed piece by piece: the LSTM's state and the running sums of the attention go in and out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, checker, helper, numpy_helper
+
+from models.detector.classifier import HIDDEN
+from models.detector.detector import TrainedDetector
+from models.detector.onnx_contract import IR_VERSION, OPSET, TABLE_SHAPE, state_shapes
+
+_TINY = float(np.finfo(np.float32).tiny)
+
+
+@dataclass
+class _Graph:
+    """Nodes and constants as they are added."""
+
+    nodes: list[NodeProto] = field(default_factory=list)
+    constants: list[TensorProto] = field(default_factory=list)
+
+    def constant(self, name: str, value: NDArray[Any] | np.generic) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
+
+
+def build_graph(trained: TrainedDetector, *, int8: bool) -> ModelProto:
+    """Return the whole detector up to the uncalibrated logit, checked by ONNX.
+
+    Args:
+        trained: Whose embedding and network.
+        int8: Store the LSTM's matrices as INT8 with one scale a gate unit. They are dequantised once a run, so that a
+            call's logit doesn't depend on the batch it is in.
+    """
+    graph = _Graph()
+    _add_table_shape(graph)
+    embedded = _add_embedding(graph, trained)
+    hidden = _add_lstm(graph, trained, embedded, int8=int8)
+    _add_attention(graph, trained, hidden)
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, "detector", _inputs(), _outputs(trained), graph.constants),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="hearsay",
+    )
+    checker.check_model(model, full_check=True)
+    return model
+
+
+def _inputs() -> list[ValueInfoProto]:
+    ids = helper.make_tensor_value_info("ids", TensorProto.INT32, ["B", "T", "M"])
+    lengths = helper.make_tensor_value_info("lengths", TensorProto.INT32, ["B"])
+    state = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in state_shapes(HIDDEN).items()
+    ]
+    return [ids, lengths, *state]
+
+
+def _outputs(trained: TrainedDetector) -> list[ValueInfoProto]:
+    logit = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["B"])
+    energies = helper.make_tensor_value_info("energies", TensorProto.FLOAT, ["B", "T"])
+    state = [
+        helper.make_tensor_value_info(f"next_{name}", TensorProto.FLOAT, shape)
+        for name, shape in state_shapes(HIDDEN).items()
+    ]
+    table = helper.make_tensor_value_info(TABLE_SHAPE, TensorProto.INT64, [2])
+    return [logit, energies, *state, table]
+
+
+def _add_table_shape(graph: _Graph) -> None:
+    """Let a reader without ONNX's own library see which table the graph holds."""
+    graph.add("Shape", ["table"], TABLE_SHAPE)
+
+
+def _add_embedding(graph: _Graph, trained: TrainedDetector) -> str:
+    """Gather INT8 rows and FP16 scales, and take each word's mean: (T, B, D), as ONNX's LSTM wants it."""
+    graph.constant("table", trained.embedding.rows)
+    graph.constant("scales", trained.embedding.scales)
+    graph.constant("one", np.float32(1))
+    graph.constant("padding", np.int32(0))
+    graph.constant("axis_1", np.array([1]))
+    graph.constant("axis_2", np.array([2]))
+    graph.constant("axis_m", np.array([-1]))
+    by_time = graph.add("Transpose", ["ids"], "ids_by_time", perm=[1, 0, 2])  # (T, B, M)
+    rows = graph.add("Cast", [graph.add("Gather", ["table", by_time], "rows_int8")], "rows", to=TensorProto.FLOAT)
+    scales = graph.add(
+        "Cast", [graph.add("Gather", ["scales", by_time], "row_scales_fp16")], "row_scales", to=TensorProto.FLOAT
+    )
+    padded = graph.add("Equal", [by_time, "padding"], "padded")
+    spoken = graph.add("Cast", [graph.add("Not", [padded], "not_padded")], "spoken_ngrams", to=TensorProto.FLOAT)
+    counts = graph.add("ReduceSum", [spoken, "axis_m"], "ngram_counts", keepdims=1)  # (T, B, 1)
+    shares = graph.add("Div", [scales, graph.add("Max", [counts, "one"], "at_least_one")], "ngram_shares")
+    lying = graph.add("Unsqueeze", [shares, "axis_2"], "ngram_shares_row")  # (T, B, 1, M)
+    return graph.add("Squeeze", [graph.add("MatMul", [lying, rows], "word_rows"), "axis_2"], "embedded")
+
+
+def _add_lstm(graph: _Graph, trained: TrainedDetector, embedded: str, *, int8: bool) -> str:
+    """Run the LSTM from the state given; return hidden states (B, T, H)."""
+    weights = trained.parameters
+    inputs = [
+        embedded,
+        _add_matrix(graph, "W", reorder_gates(weights["lstm.weight_ih_l0"]), int8=int8),
+        _add_matrix(graph, "R", reorder_gates(weights["lstm.weight_hh_l0"]), int8=int8),
+        graph.constant("biases", _biases(trained)),
+        "lengths",
+        "h",
+        "c",
+    ]
+    outputs = ["hidden_by_time", "next_h", "next_c"]
+    graph.nodes.append(helper.make_node("LSTM", inputs, outputs, name="lstm", hidden_size=HIDDEN))
+    flat = graph.add("Squeeze", ["hidden_by_time", "axis_1"], "hidden_flat")  # (T, B, H)
+    return graph.add("Transpose", [flat], "hidden", perm=[1, 0, 2])
+
+
+def _biases(trained: TrainedDetector) -> NDArray[np.float32]:
+    both = [reorder_gates(trained.parameters[f"lstm.bias_{part}_l0"]) for part in ("ih", "hh")]
+    return np.concatenate(both)[np.newaxis]  # (1, 8H)
+
+
+def reorder_gates(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return an LSTM's array with its gates in ONNX's order (input, output, forget, cell), not torch's (i, f, g, o)."""
+    gate_in, forget, cell, gate_out = np.split(array, 4)
+    return np.concatenate([gate_in, gate_out, forget, cell])
+
+
+def _add_matrix(graph: _Graph, name: str, matrix: NDArray[np.float32], *, int8: bool) -> str:
+    """Add a matrix (4H, K) as ONNX's LSTM wants it, (1, 4H, K); as INT8 with a scale a row where asked."""
+    if not int8:
+        return graph.constant(name, matrix[np.newaxis])
+    scales = np.maximum(np.abs(matrix).max(axis=1), _TINY) / np.float32(127)
+    rows = np.clip(np.rint(matrix / scales[:, np.newaxis]), -127, 127).astype(np.int8)
+    graph.constant(f"{name}_int8", rows[np.newaxis])
+    graph.constant(f"{name}_scales", scales.astype(np.float32))
+    return graph.add("DequantizeLinear", [f"{name}_int8", f"{name}_scales"], name, axis=1)
+
+
+def _add_attention(graph: _Graph, trained: TrainedDetector, hidden: str) -> None:
+    """Fold the words' attention into the running sums, by the largest energy so far, and give logit and energies."""
+    weights = trained.parameters
+    graph.constant("attention", weights["head.attention.weight"].T)
+    graph.constant("output", weights["head.output.weight"].T)
+    graph.constant("far_below", np.float32(-1e9))
+    graph.constant("tiny", np.float32(_TINY))
+    projected = graph.add("Squeeze", [graph.add("MatMul", [hidden, "attention"], "projected"), "axis_2"], "energies_0")
+    energies = graph.add(
+        "Add", [projected, graph.constant("attention_bias", weights["head.attention.bias"])], "energies"
+    )
+    masked = graph.add("Where", [_add_spoken(graph), energies, "far_below"], "masked_energies")  # (B, T)
+    in_piece = graph.add("ReduceMax", [masked], "piece_max", axes=[1], keepdims=1)
+    largest = graph.add("Max", [in_piece, "attention_max"], "next_attention_max")  # (B, 1)
+    shares = graph.add("Exp", [graph.add("Sub", [masked, largest], "below_max")], "piece_weights")
+    faded = graph.add("Exp", [graph.add("Sub", ["attention_max", largest], "max_moved")], "faded")
+    piece_sum = graph.add("ReduceSum", [shares, "axis_1"], "piece_sum", keepdims=1)
+    kept_sum = graph.add("Mul", ["attention_sum", faded], "kept_sum")
+    total = graph.add("Add", [kept_sum, piece_sum], "next_attention_sum")
+    lying = graph.add("Unsqueeze", [shares, "axis_1"], "piece_weights_row")  # (B, 1, T)
+    piece_hidden = graph.add(
+        "Squeeze", [graph.add("MatMul", [lying, hidden], "piece_hidden_row"), "axis_1"], "piece_hidden"
+    )
+    kept_hidden = graph.add("Mul", ["attention_hidden", faded], "kept_hidden")
+    summed = graph.add("Add", [kept_hidden, piece_hidden], "next_attention_hidden")  # (B, H)
+    pooled = graph.add("Div", [summed, graph.add("Max", [total, "tiny"], "safe_sum")], "pooled")
+    logit = graph.add("Squeeze", [graph.add("MatMul", [pooled, "output"], "logit_0"), "axis_1"], "logit_1")
+    graph.add("Add", [logit, graph.constant("output_bias", weights["head.output.bias"])], "logit")
+
+
+def _add_spoken(graph: _Graph) -> str:
+    """Tell words from padding on the right: (B, T)."""
+    graph.constant("zero", np.int64(0))
+    graph.constant("step", np.int64(1))
+    graph.constant("axis_0", np.array([0]))
+    size = graph.add("Shape", ["ids"], "word_count_1", start=1, end=2)
+    count = graph.add("Squeeze", [size, "axis_0"], "word_count")
+    places = graph.add("Range", ["zero", count, "step"], "places")  # (T,)
+    lengths = graph.add("Cast", ["lengths"], "lengths_int64", to=TensorProto.INT64)
+    return graph.add("Less", [places, graph.add("Unsqueeze", [lengths, "axis_1"], "lengths_column")], "spoken")

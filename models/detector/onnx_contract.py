@@ -1,0 +1,44 @@
+"""What the exporter writes and every reader relies on: names, shapes and versions of the released graph."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+FORMAT = "hearsay-detector/1"
+"""Format of an exported directory."""
+
+OPSET = 17
+IR_VERSION = 8
+"""Read by ONNX Runtime from 1.12 on, so that old phones' runtimes can."""
+
+STATE = ("h", "c", "attention_max", "attention_sum", "attention_hidden")
+"""State of a growing call, in and (as ``next_...``) out. It begins with zeros; ``attention_max`` with
+`NOTHING_HEARD`."""
+
+NOTHING_HEARD = -1e9
+
+TABLE_SHAPE = "table_shape"
+"""Output with the embedding table's shape: rows (buckets + 1) and dimensions."""
+
+INPUTS = ("ids", "lengths", *STATE)
+NEXT_STATE = tuple(f"next_{name}" for name in STATE)
+OUTPUTS = ("logit", "energies", *NEXT_STATE, TABLE_SHAPE)
+
+
+class ModelVariant(StrEnum):
+    """The files of an export, by what is in them."""
+
+    FP32 = "detector.onnx"
+    INT8 = "detector.int8.onnx"
+    INT8_ORT = "detector.int8.ort"
+
+
+def state_shapes(hidden: int) -> dict[str, list[str | int]]:
+    """Return the shapes of the state of B calls."""
+    return {
+        "h": [1, "B", hidden],
+        "c": [1, "B", hidden],
+        "attention_max": ["B", 1],
+        "attention_sum": ["B", 1],
+        "attention_hidden": ["B", hidden],
+    }

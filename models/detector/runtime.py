@@ -1,0 +1,214 @@
+"""The released detector on the device: ONNX Runtime and NumPy, no torch.
+
+B calls, T words, M n-grams of a word, H hidden units. A call is heard word by word: what was heard is kept as the
+LSTM's state and three running sums of the attention, never as words, and no word is fed twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from models.detector.card import DetectorCard
+from models.detector.decision import EVEN_SCORE, calibrate_logits
+from models.detector.model_file import check_file, read_metadata
+from models.detector.onnx_contract import (
+    FORMAT,
+    INPUTS,
+    NEXT_STATE,
+    NOTHING_HEARD,
+    OPSET,
+    OUTPUTS,
+    STATE,
+    TABLE_SHAPE,
+    ModelVariant,
+    state_shapes,
+)
+from models.domain.release import Calibration, Thresholds
+from models.errors import ModelFileError
+from models.text.ngrams import encode_words
+
+_WORDS_AT_ONCE = 256
+"""Words of a call in one run: bounds memory however long the call."""
+
+_CALLS_AT_ONCE = 32
+
+State = tuple[NDArray[np.float32], ...]
+"""h, c and the attention's running sums, as in `STATE`."""
+
+
+@dataclass(frozen=True)
+class OnnxDetector:
+    """A released detector, verified and ready.
+
+    Attributes:
+        card: Sizes, scheme, calibration and thresholds, as the release's metadata says.
+        session: The graph in ONNX Runtime.
+    """
+
+    card: DetectorCard
+    session: onnxruntime.InferenceSession
+
+    @classmethod
+    def load(cls, directory: Path, variant: ModelVariant = ModelVariant.INT8, *, threads: int = 1) -> OnnxDetector:
+        """Read an exported detector or a release; nothing of it is used before it is verified.
+
+        Args:
+            directory: Holds ``detector.json`` and the variant's file.
+            variant: Weight-only INT8 by default: its score doesn't depend on the batch.
+            threads: Of ONNX Runtime within one run.
+
+        Raises:
+            ModelFileError: A file is missing, damaged or not the one that the metadata describes; or the graph's
+                inputs, outputs, opset, sizes or embedding table are not those of the metadata.
+        """
+        metadata = read_metadata(directory, FORMAT)
+        card = DetectorCard.from_json(metadata)
+        if metadata.get("opset") != OPSET:
+            raise ModelFileError(f"{directory}: expected opset {OPSET}, got {metadata.get('opset')!r}")
+        detector = cls(card, _open_session(check_file(directory, variant, metadata), threads))
+        detector._check_graph()
+        return detector
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Scores from which a call is 의심 and 위험."""
+        return self.card.thresholds
+
+    @property
+    def calibration(self) -> Calibration:
+        """From logit to score."""
+        return self.card.calibration
+
+    def begin(self) -> Listener:
+        """Return a listener for one call."""
+        return Listener(self)
+
+    def score(self, words: Sequence[str]) -> float:
+        """Return the calibrated score (0 to 1) of one whole call."""
+        listener = self.begin()
+        listener.hear(words)
+        return listener.score
+
+    def score_batch(self, calls: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """Return calibrated scores (B,) of whole calls given as words; `EVEN_SCORE` for a call without words."""
+        spoken = np.array([bool(words) for words in calls], dtype=bool)
+        scores = calibrate_logits(self.logit_batch(calls), self.calibration)
+        return np.where(spoken, scores, EVEN_SCORE)
+
+    def logit_batch(self, calls: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """Return logits (B,) of whole calls given as words; 0 for a call without words."""
+        logits = np.zeros(len(calls))
+        order = sorted((place for place, words in enumerate(calls) if words), key=lambda place: len(calls[place]))
+        for at in range(0, len(order), _CALLS_AT_ONCE):
+            places = order[at : at + _CALLS_AT_ONCE]
+            logits[places] = self._judge([calls[place] for place in places])
+        return logits
+
+    def _judge(self, calls: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """Return logits (B,) of calls in order of length, piece by piece; a call that has ended leaves the batch."""
+        logits = np.zeros(len(calls))
+        state, ended = self.first_state(len(calls)), 0
+        for at in range(0, len(calls[-1]), _WORDS_AT_ONCE):
+            before, ended = ended, sum(len(words) <= at for words in calls)
+            state = tuple(
+                part[:, ended - before :] if name in ("h", "c") else part[ended - before :]
+                for name, part in zip(STATE, state, strict=True)
+            )
+            pieces = [words[at : at + _WORDS_AT_ONCE] for words in calls[ended:]]
+            logits[ended:], _, state = self.run(pieces, state)
+        return logits
+
+    def first_state(self, calls: int) -> State:
+        """Return the state of calls in which nothing was said yet."""
+        shapes = state_shapes(self.card.hidden)
+        sizes = [[calls if side == "B" else int(side) for side in shapes[name]] for name in STATE]
+        starts = [NOTHING_HEARD if name == "attention_max" else 0.0 for name in STATE]
+        return tuple(np.full(size, start, dtype=np.float32) for size, start in zip(sizes, starts, strict=True))
+
+    def run(
+        self, pieces: Sequence[Sequence[str]], state: State
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], State]:
+        """Feed the next words of B calls, at least one each.
+
+        Returns:
+            Logits (B,) of all that was heard so far, energies (B, T) of these words' attention, and the next state.
+        """
+        lengths = np.array([len(words) for words in pieces], dtype=np.int32)
+        flat = encode_words([word for words in pieces for word in words], self.card.scheme)
+        ids = np.zeros((len(pieces), int(lengths.max()), flat.shape[1]), dtype=np.int32)  # (B, T, M)
+        ids[np.arange(ids.shape[1]) < lengths[:, np.newaxis]] = flat
+        feeds = {"ids": ids, "lengths": lengths, **dict(zip(STATE, state, strict=True))}
+        logit, energies, *following = self.session.run(["logit", "energies", *NEXT_STATE], feeds)
+        return logit, energies, tuple(following)
+
+    def _check_graph(self) -> None:
+        names = tuple(each.name for each in self.session.get_inputs())
+        results = tuple(each.name for each in self.session.get_outputs())
+        if names != INPUTS or results != OUTPUTS:
+            raise ModelFileError("the graph's inputs or outputs are not those of a detector")
+        expected = state_shapes(self.card.hidden)
+        if any(each.shape != expected[each.name] for each in self.session.get_inputs() if each.name in expected):
+            raise ModelFileError(f"the graph's state is not that of {self.card.hidden} hidden units")
+        table = [self.card.scheme.buckets + 1, self.card.dimensions]
+        if self._table_shape() != table:
+            raise ModelFileError(f"expected an embedding table of {table[0]} rows of {table[1]} numbers")
+
+    def _table_shape(self) -> list[int]:
+        feeds: dict[str, NDArray[Any]] = {"ids": np.zeros((1, 1, 1), np.int32), "lengths": np.ones(1, np.int32)}
+        feeds |= dict(zip(STATE, self.first_state(1), strict=True))
+        return [int(side) for side in self.session.run([TABLE_SHAPE], feeds)[0]]
+
+
+class Listener:
+    """One call as it grows. Keeps no word: only the network's state, and one number a word for the attention."""
+
+    def __init__(self, detector: OnnxDetector) -> None:
+        self._detector = detector
+        self._state = detector.first_state(1)
+        self._energies: list[NDArray[np.float32]] = []
+        self._logit: float | None = None
+
+    def hear(self, words: Sequence[str]) -> None:
+        """Take in the words spoken since the last time; none is fine."""
+        for piece in _pieces(words):
+            logit, energies, self._state = self._detector.run([piece], self._state)
+            self._logit = float(logit[0])
+            self._energies.append(energies[0])
+
+    @property
+    def score(self) -> float:
+        """The calibrated score (0 to 1) of all that was heard; `EVEN_SCORE` before the first word."""
+        if self._logit is None:
+            return EVEN_SCORE
+        return float(calibrate_logits(self._logit, self._detector.calibration))
+
+    @property
+    def attention(self) -> NDArray[np.float64]:
+        """The share of attention on each word heard so far; sums to 1, empty before the first word."""
+        if not self._energies:
+            return np.zeros(0)
+        energies = np.concatenate(self._energies).astype(np.float64)
+        weights = np.exp(energies - energies.max())
+        return np.asarray(weights / weights.sum())
+
+
+def _pieces(words: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (words[at : at + _WORDS_AT_ONCE] for at in range(0, len(words), _WORDS_AT_ONCE))
+
+
+def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ModelFileError(f"{path}: ONNX Runtime can't read it") from error
