@@ -12,8 +12,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from models.domain.call import Call
 from models.text.clean import clean_text
 
-SIMILAR = 0.5
-"""Cosine of two calls' weighted 4-grams from which they count as one recording (docs/corpus.md measures it)."""
+SIMILAR = 0.2
+"""Cosine of two calls' weighted 4-grams from which they count as one recording.
+
+Measured on 46 real calls that two recognisers had transcribed: the two transcriptions reach 0.16 to 0.78, all but three
+0.2 or more, and another call's transcription 0.1 or less for nearly all.
+"""
 
 _ROWS_AT_ONCE = 256
 
@@ -39,7 +43,7 @@ def _similar_pairs(texts: Sequence[str], similar: float) -> csr_matrix:
     """Return a sparse (N, N) matrix that is not zero where two texts are near duplicates."""
     # Padding keeps texts that are shorter than one n-gram comparable.
     vectors = TfidfVectorizer(analyzer="char", ngram_range=(4, 4), sublinear_tf=True, dtype=np.float32)
-    weights = vectors.fit_transform([f"  {text}  " for text in texts])  # (N, n-grams)
+    weights = vectors.fit_transform([f"..{text}.." for text in texts])  # (N, n-grams)
     rows, columns = [], []
     for start in range(0, len(texts), _ROWS_AT_ONCE):
         cosines = (weights[start : start + _ROWS_AT_ONCE] @ weights.T).tocoo()

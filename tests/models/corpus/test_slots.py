@@ -1,0 +1,42 @@
+"""Slots are filled once a call, and particles agree with what fills them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from models.corpus.slots import agreeing_particle, draw_slots, fill, slots_in
+
+
+@pytest.mark.parametrize(
+    ("word", "particle", "expected"),
+    [
+        ("국민은행", "가", "이"), ("국민카드", "이", "가"), ("서울", "으로", "로"),
+        ("부산", "로", "으로"), ("대구", "은", "는"),
+        ("김민수", "이라고", "라고"), ("이정훈", "라고", "이라고"), ("02", "은", "은"),
+    ],
+)  # fmt: skip
+def test_a_particle_takes_the_form_that_its_word_asks_for(word: str, particle: str, expected: str) -> None:
+    assert agreeing_particle(word, particle) == expected
+
+
+def test_a_particle_after_a_slot_agrees_and_a_longer_word_is_left_alone() -> None:
+    filled = fill("{bank}가 아니라 {bank}이요 {bank}인데", {"bank": "국민은행"}, random.Random(1))
+    assert filled == "국민은행이 아니라 국민은행이요 국민은행인데"
+
+
+def test_a_slot_keeps_its_value_within_a_call() -> None:
+    values = draw_slots({"account_number": ["### ##"]}, random.Random(1))
+    first = fill("{account_number}", values, random.Random(1))
+    assert first == fill("{account_number}", values, random.Random(2))
+    assert first.replace(" ", "").isdigit()
+
+
+def test_one_of_the_alternatives_is_said_and_nothing_is_one_of_them() -> None:
+    said = {fill("[네|예|] 맞아요", {}, random.Random(seed)) for seed in range(50)}
+    assert said == {"네 맞아요", "예 맞아요", "맞아요"}
+
+
+def test_the_slots_of_a_turn_are_found() -> None:
+    assert slots_in("{bank}에서 [{amount}|그냥]") == {"bank", "amount"}

@@ -1,0 +1,49 @@
+"""What is added to an authored line leaves what was said in place."""
+
+from __future__ import annotations
+
+import random
+
+from models.corpus.scenario import Speaker, Turn
+from models.corpus.spoken import speak
+
+LONG = Turn(Speaker.CALLER, " ".join(f"말{number}" for number in range(60)))
+POLITE, CASUAL = Turn(Speaker.CALLED, "네 그런데요"), Turn(Speaker.CALLED, "응 그래")
+
+
+def words_of(turns: list[Turn]) -> list[str]:
+    return [word for turn in turns for word in turn.text.split()]
+
+
+def test_every_word_that_was_written_is_said_in_order() -> None:
+    for seed in range(30):
+        said = words_of(speak([LONG, POLITE], random.Random(seed), filler_rate=0.2, dialect_chance=0.0))
+        remaining = iter(said)
+        assert all(word in remaining for word in words_of([LONG, POLITE]))
+        assert len(said) > len(words_of([LONG, POLITE]))
+
+
+def test_the_listener_breaks_into_a_long_turn_in_the_register_of_the_call() -> None:
+    def interruptions(listener: Turn) -> set[str]:
+        runs = [speak([LONG, listener], random.Random(seed), filler_rate=0.0, dialect_chance=0.0) for seed in range(60)]
+        return {turn.text for run in runs for turn in run[:-1] if turn.speaker is Speaker.CALLED}
+
+    assert "네" in interruptions(POLITE)
+    assert "응" not in interruptions(POLITE)
+    assert "응" in interruptions(CASUAL)
+    assert "네" not in interruptions(CASUAL)
+
+
+def test_a_short_turn_is_never_broken_into() -> None:
+    for seed in range(20):
+        assert speak([POLITE], random.Random(seed), filler_rate=0.0, dialect_chance=0.0) == [POLITE]
+
+
+def test_only_the_called_person_speaks_a_dialect() -> None:
+    caller, called = Turn(Speaker.CALLER, "그런데 없어요"), Turn(Speaker.CALLED, "그런데 없어요")
+    heard = {
+        tuple(turn.text for turn in speak([caller, called], random.Random(seed), filler_rate=0.0, dialect_chance=1.0))
+        for seed in range(60)
+    }
+    assert {first for first, _ in heard} == {"그런데 없어요"}
+    assert {"그런데 없어예", "근디 없어라", "그런데 없어유"} <= {second for _, second in heard}
