@@ -1,0 +1,161 @@
+"""The page's headings: each says what was found, computed from the numbers, also when it got worse."""
+
+from __future__ import annotations
+
+import math
+
+from models.domain.call import Label, ScamType
+from models.domain.privacy import PrivacyStatement, PrivacyUnit
+from models.domain.release import Verdict
+from simulations.report.content import ReportContent, Scores
+from simulations.report.product import CallDetection, ReleaseCard, StatisticsOutcome
+from simulations.report.wording import ADVERSARIES, SCAM_TYPES, VERDICTS, Text, decimal, file_size, join_words, towards
+
+Z_95 = 1.959964
+"""Two-sided 95 % quantile of the normal distribution."""
+
+NOTHING = Text("", "")
+
+
+def find_training(content: ReportContent) -> Text:
+    """Say how many replies came and were used."""
+    asked = sum(outcome.report.asked for outcome in content.rounds)
+    folded = sum(outcome.folded for outcome in content.rounds)
+    dropped = sum(outcome.dropped_out for outcome in content.rounds)
+    refused, rounds = asked - folded - dropped, len(content.rounds)
+    unusable = Text(f", {refused:,} could not be used", f", {refused:,}건 사용 불가") if refused else NOTHING
+    used = Text(
+        f"In {rounds} round{'s' if rounds > 1 else ''} {folded:,} of {asked:,} requested updates were folded in; ",
+        f"{rounds}개 라운드에서 요청한 업데이트 {asked:,}건 중 {folded:,}건 반영, ",
+    )
+    return used + Text(f"{dropped:,} never came", f"{dropped:,}건 응답 없음") + unusable
+
+
+def find_accuracy(content: ReportContent) -> Text:
+    """Say what became of the recall on the type that nobody had trained on, or of F1 where there is no such type."""
+    unseen, before, after = content.run.unseen_type, content.before, content.after
+    if unseen is None or unseen not in before.recall_by_type or unseen not in after.recall_by_type:
+        return describe_change(Text("F1", "F1은"), before.f1, after.f1)
+    kind = SCAM_TYPES[unseen]
+    name = Text(
+        f"Recall on the type nobody had trained on ({kind.inside.en})",
+        f"아무도 학습하지 않은 유형({kind.ko})의 재현율은",
+    )
+    change = describe_change(name, before.recall_by_type[unseen], after.recall_by_type[unseen])
+    if may_be_chance(before, after, unseen):
+        n = after.calls_by_type[unseen]
+        return change + Text(f", but {n} calls are too few to rule out chance", f" (통화 {n}건으로는 우연일 수 있다)")
+    return change
+
+
+def may_be_chance(before: Scores, after: Scores, kind: ScamType) -> bool:
+    """Whether a recall changed by so little that the two 95 % intervals overlap."""
+    old, new = before.recall_by_type[kind], after.recall_by_type[kind]
+    low, high = sorted([(old, before.calls_by_type[kind]), (new, after.calls_by_type[kind])])
+    return decimal(old) != decimal(new) and wilson_interval(*low)[1] >= wilson_interval(*high)[0]
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share seen in n calls (Wilson 1927); everything is possible at n = 0."""
+    if n == 0:
+        return 0.0, 1.0
+    centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+    half = Z_95 / (1 + Z_95**2 / n) * math.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n * n))
+    return centre - half, centre + half
+
+
+def describe_change(name: Text, old: float, new: float, digits: int = 2) -> Text:
+    """Say that a figure rose, fell or stayed, judged by the digits that are printed.
+
+    Args:
+        name: The figure; in Korean with its particle.
+        old: Before.
+        new: After.
+        digits: Digits printed after the point.
+    """
+    first, last = decimal(old, digits), decimal(new, digits)
+    if first == last:
+        return name + Text(f" stayed at {last}", f" {last} 그대로다")
+    verb, korean = ("rose", "올랐다") if new > old else ("fell", "떨어졌다")
+    return name + Text(f" {verb} from {first} to {last}", f" {first}에서 {towards(last)} {korean}")
+
+
+def find_losses(before: Scores, after: Scores) -> Text | None:
+    """Name the types on which recall fell, and which of that may be chance; ``None`` where it fell on none."""
+    both = sorted(before.recall_by_type.keys() & after.recall_by_type.keys())
+    fell = [k for k in both if float(decimal(after.recall_by_type[k])) < float(decimal(before.recall_by_type[k]))]
+    if not fell:
+        return None
+    changes = [(decimal(before.recall_by_type[k]), decimal(after.recall_by_type[k])) for k in fell]
+    kinds = [(SCAM_TYPES[kind], f"({old} → {new})") for kind, (old, new) in zip(fell, changes, strict=True)]
+    doubt = NOTHING
+    if all(may_be_chance(before, after, kind) for kind in fell):
+        doubt = Text("; so small a change may be chance", ". 이 정도 변화는 우연일 수 있다")
+    return Text(
+        "Recall fell on " + join_words([f"{kind.inside.en} {change}" for kind, change in kinds]),
+        "재현율이 떨어진 유형: " + ", ".join(f"{kind.ko} {change}" for kind, change in kinds),
+    ) + (doubt + Text(".", "."))
+
+
+def find_privacy(privacy: tuple[PrivacyStatement, ...]) -> Text:
+    """Say what it cost in epsilon, of the widest unit that the run protects, or that it protected nobody."""
+    if not privacy:
+        return Text("This run protected nobody: it trained without privacy", "보호 없이 학습한 실행이다")
+    units = {statement.unit for statement in privacy}
+    unit = PrivacyUnit.PERSON if PrivacyUnit.PERSON in units else PrivacyUnit.CALL
+    name = Text("person", "사람") if unit is PrivacyUnit.PERSON else Text("call", "통화")
+    costs = [(decimal(s.epsilon), ADVERSARIES[s.against]) for s in privacy if s.unit is unit]
+    return Text(
+        f"The cost per {name.en}: epsilon " + " and ".join(f"{epsilon} against {who.en}" for epsilon, who in costs),
+        f"{name.ko} 단위 비용: 엡실론 " + ", ".join(f"{epsilon} ({who.ko} 기준)" for epsilon, who in costs),
+    )
+
+
+def find_release(release: ReleaseCard) -> Text:
+    """Say whether the gate let the model through, and what INT8 costs in score."""
+    if not release.released:
+        failed = ", ".join(f"{check.name} {check.measured}" for check in release.gate if not check.passed)
+        return Text(f"Nothing was released: the gate refused {failed}", f"배포하지 않음: 승인 거부 ({failed})")
+    size = file_size(sum(file.size for file in release.files))
+    difference = decimal(release.quantisation.largest_score_difference, 4)
+    return Text(
+        f"Release {release.version} passed its gate: {size}, INT8 scores within {difference} of FP32",
+        f"배포판 {release.version} 승인 통과: {size}, INT8과 FP32의 점수 차 최대 {difference}",
+    )
+
+
+def find_detection(detection: CallDetection) -> Text:
+    """Say whether the device warned, when, and whether it was right to."""
+    warning = detection.first_warning
+    scam = detection.call.label is Label.VISHING
+    if warning is None and scam:
+        return Text("The device missed this scam call: it never warned", "이 사기 통화를 놓쳤다: 경고가 없었다")
+    if warning is None:
+        return Text("The device stayed silent, rightly: the call was normal", "정상 통화였고 기기는 경고하지 않았다")
+    when = Text(f"{warning.seconds:g} s into ", f"통화 {warning.seconds:g}초에 ")
+    verdict, score = VERDICTS[warning.verdict], decimal(warning.score)
+    said = Text(f": {verdict.en}, score {score}", f": {verdict.ko}, 점수 {score}")
+    if scam:
+        return when + Text("the scam call the device warned", "기기가 사기를 경고했다") + said
+    return when + Text("a normal call the device raised a false alarm", "정상 통화인데 오경보를 냈다") + said
+
+
+def find_statistics(outcome: StatisticsOutcome) -> Text:
+    """Say what the API could learn: how many intervals hold the truth, or that it released nothing."""
+    if outcome.estimates is None:
+        return Text(
+            f"The API released nothing: {outcome.reports} reports came, {outcome.threshold} are needed",
+            f"공개된 통계 없음: 보고 {outcome.reports}건, 필요 {outcome.threshold}건",
+        )
+    estimates = outcome.estimates.items()
+    held = sum(estimate.low <= outcome.true_shares[value] <= estimate.high for value, estimate in estimates)
+    return Text(
+        f"From {outcome.reports} randomised answers the API estimated the shares; "
+        f"{held} of {len(estimates)} intervals hold the true one",
+        f"무작위 응답 {outcome.reports}건으로 비율을 추정했고, 구간 {len(estimates)}개 중 {held}개가 실제 값을 담는다",
+    )
+
+
+def is_warning(verdict: Verdict) -> bool:
+    """Whether the device speaks up."""
+    return verdict is not Verdict.NORMAL

@@ -1,0 +1,142 @@
+"""The pictures of what happened round by round: replies, update norms, epsilon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from models.domain.privacy import Adversary, PrivacyUnit
+from simulations.report.content import RoundOutcome, UpdateNorms
+from simulations.report.picture import DASHED, Key, Picture, describe_progress, draw, label_rounds
+from simulations.report.vector import Ink, Words
+from simulations.report.wording import ADVERSARIES, UNITS, Text, decimal
+
+BAR = 0.76
+"""Width of a bar, in rounds."""
+
+EPSILON_LINES = {
+    (PrivacyUnit.PERSON, Adversary.RECIPIENTS): (Ink.ACCENT, "-", "line accent"),
+    (PrivacyUnit.PERSON, Adversary.SERVER): (Ink.ALERT, "-", "line alert"),
+    (PrivacyUnit.CALL, Adversary.RECIPIENTS): (Ink.ACCENT, DASHED, "line accent dashed"),
+    (PrivacyUnit.CALL, Adversary.SERVER): (Ink.ALERT, DASHED, "line alert dashed"),
+}
+
+EpsilonLines = dict[tuple[PrivacyUnit, Adversary], list[tuple[int, float]]]
+
+
+def draw_replies(rounds: Sequence[RoundOutcome]) -> Picture:
+    """Draw what became of the devices asked in each round."""
+    folded = [outcome.folded for outcome in rounds]
+    dropped = [outcome.dropped_out for outcome in rounds]
+    refused = [outcome.replied - outcome.folded for outcome in rounds]
+
+    def plot(axes: Axes, words: Words) -> None:
+        numbers = [outcome.report.number for outcome in rounds]
+        used_or_lost = [f + d for f, d in zip(folded, dropped, strict=True)]
+        axes.bar(numbers, folded, color=Ink.ACCENT, width=BAR)
+        axes.bar(numbers, dropped, bottom=folded, color=Ink.BEFORE, width=BAR, alpha=0.55)
+        axes.bar(numbers, refused, bottom=used_or_lost, color=Ink.ALERT, width=BAR)
+        label_rounds(axes, words, numbers[0], numbers[-1])
+
+    return Picture(
+        "replies",
+        draw("replies", 200, plot),
+        Text("Devices asked in each round, and what became of them", "라운드별 요청 기기와 그 결과"),
+        _describe_replies(sum(folded), sum(dropped), sum(refused)),
+        (
+            Key("block accent", Text("folded in", "반영")),
+            Key("block before faint", Text("no reply", "응답 없음")),
+            Key("block alert", Text("could not be used", "사용 불가")),
+        ),
+    )
+
+
+def _describe_replies(folded: int, dropped: int, refused: int) -> Text:
+    """Say in words what the bars add up to."""
+    return Text(
+        f"In all {folded} replies were folded in, {dropped} devices did not reply, {refused} could not be used",
+        f"전체 라운드에서 반영 {folded}건, 응답 없음 {dropped}건, 사용 불가 {refused}건",
+    )
+
+
+def draw_update_norms(rounds: Sequence[RoundOutcome]) -> Picture | None:
+    """Draw the updates' norms before clipping; ``None`` where no round had an update."""
+    known = [(outcome.report.number, outcome.norms) for outcome in rounds if outcome.norms is not None]
+    if not known:
+        return None
+    clips = [(number, norms.clipping.norm) for number, norms in known if norms.clipping is not None]
+    clip_key = [Key("line alert dashed", Text("clipped to", "절단 기준"))] if clips else []
+
+    def plot(axes: Axes, words: Words) -> None:
+        _plot_norms(axes, known)
+        if clips:
+            axes.plot(*zip(*clips, strict=True), color=Ink.ALERT, linestyle=DASHED, linewidth=1.6)
+        axes.set_ylim(bottom=0)
+        label_rounds(axes, words, known[0][0], known[-1][0])
+
+    return Picture(
+        "norms",
+        draw("norms", 200, plot),
+        Text("Length (L2 norm) of the devices' updates before clipping", "절단 전 업데이트의 L2 노름"),
+        describe_progress("Median norm", "노름 중앙값", [norms.median for _, norms in known]),
+        (
+            Key("dot accent", Text("median", "중앙값")),
+            Key("line before", Text("smallest to largest", "최소~최대")),
+            *clip_key,
+        ),
+    )
+
+
+def _plot_norms(axes: Axes, known: Sequence[tuple[int, UpdateNorms]]) -> None:
+    """Plot an upright line from the smallest to the largest norm, and a dot at the median."""
+    numbers = [number for number, _ in known]
+    low, high = [norms.smallest for _, norms in known], [norms.largest for _, norms in known]
+    axes.vlines(numbers, low, high, Ink.BEFORE, linewidth=3, alpha=0.6)
+    axes.plot(numbers, [norms.median for _, norms in known], "o", color=Ink.ACCENT, markersize=5)
+
+
+def draw_epsilon(rounds: Sequence[RoundOutcome], mark: Text | None) -> Picture | None:
+    """Draw the epsilon spent so far, a line for each unit and adversary; ``None`` where none is spent.
+
+    Args:
+        rounds: What was spent by the end of each.
+        mark: Says that the figures are simulated, where they are; it becomes part of the description.
+    """
+    lines: EpsilonLines = {}
+    for outcome in rounds:
+        for part in outcome.spent:
+            lines.setdefault((part.unit, part.against), []).append((outcome.report.number, part.epsilon))
+    if not lines:
+        return None
+
+    def plot(axes: Axes, words: Words) -> None:
+        for kind, points in lines.items():
+            ink, dash, _ = EPSILON_LINES[kind]
+            axes.plot(*zip(*points, strict=True), color=ink, linestyle=dash)
+        axes.set_ylim(bottom=0)
+        label_rounds(axes, words, rounds[0].report.number, rounds[-1].report.number)
+
+    return Picture(
+        "epsilon",
+        draw("epsilon", 220, plot),
+        Text("Epsilon spent so far", "누적 엡실론"),
+        _describe_epsilon(lines, mark),
+        tuple(Key(EPSILON_LINES[kind][2], _epsilon_label(*kind)) for kind in lines),
+    )
+
+
+def _describe_epsilon(lines: EpsilonLines, mark: Text | None) -> Text:
+    """Say in words where each line ends."""
+    ends = [(_epsilon_label(*kind), decimal(points[-1][1])) for kind, points in lines.items()]
+    said = Text(
+        "; ".join(f"{label.en}: {end} at the end" for label, end in ends),
+        "; ".join(f"{label.ko}: 종료 시 {end}" for label, end in ends),
+    )
+    return said if mark is None else said + Text(f" ({mark.en})", f" ({mark.ko})")
+
+
+def _epsilon_label(unit: PrivacyUnit, against: Adversary) -> Text:
+    """Name one epsilon by its unit and its adversary."""
+    who = ADVERSARIES[against]
+    return Text(f"{UNITS[unit].en}, against {who.en}", f"{UNITS[unit].ko}, {who.ko} 기준")

@@ -1,0 +1,132 @@
+"""The page's words in its two languages, and how it prints numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from models.domain.call import ScamType
+from models.domain.privacy import Adversary, NeighbouringRelation, PrivacyMode, PrivacyStatement, PrivacyUnit
+from models.domain.release import Verdict
+from models.domain.round import ReplyFate
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The same words in English and Korean. A template that prints it gets both; the page shows one."""
+
+    en: str
+    ko: str
+
+    def __html__(self) -> Markup:
+        both = '<span class="in-en" lang="en">{}</span><span class="in-ko" lang="ko">{}</span>'
+        return Markup(both).format(self.en, self.ko)  # noqa: S704 - a constant; what is put in is escaped
+
+    def __add__(self, other: Text) -> Text:
+        return Text(self.en + other.en, self.ko + other.ko)
+
+    @property
+    def inside(self) -> Text:
+        """The same words inside a sentence, where English begins them small."""
+        return Text(self.en[:1].lower() + self.en[1:], self.ko)
+
+
+SCAM_TYPES = {
+    ScamType.AGENCY: Text("Agency impersonation", "기관사칭형"),
+    ScamType.LOAN: Text("Loan fraud", "대출사기형"),
+    ScamType.MESSENGER: Text("Messenger phishing", "메신저피싱"),
+    ScamType.SMISHING: Text("Smishing", "스미싱"),
+    ScamType.PERSONAL_DATA: Text("Personal data theft", "개인정보 탈취형"),
+    ScamType.ARS: Text("Automated calls (ARS)", "ARS 기반 사칭형"),
+    ScamType.MALICIOUS_APP: Text("Malicious app", "악성 앱 유도형"),
+    ScamType.UNKNOWN: Text("Type not known", "유형 미상"),
+}
+VERDICTS = {
+    Verdict.NORMAL: Text("normal", "정상"),
+    Verdict.SUSPICIOUS: Text("suspicious (의심)", "의심"),
+    Verdict.DANGEROUS: Text("dangerous (위험)", "위험"),
+}
+STATISTIC_VALUES = {"none": Text("no call", "통화 없음")} | {verdict.value: text for verdict, text in VERDICTS.items()}
+FATES = {
+    ReplyFate.FOLDED: Text("folded in", "반영"),
+    ReplyFate.NO_REPLY: Text("no reply", "응답 없음"),
+    ReplyFate.FAILED: Text("failed", "실패"),
+    ReplyFate.WRONG_SHAPE: Text("wrong shape", "형태 오류"),
+    ReplyFate.NOT_FINITE: Text("not finite", "유한하지 않음"),
+    ReplyFate.TOO_LARGE: Text("too large", "크기 초과"),
+}
+UNITS = {PrivacyUnit.CALL: Text("one call", "통화 한 건"), PrivacyUnit.PERSON: Text("one person", "한 사람")}
+ADVERSARIES = {
+    Adversary.RECIPIENTS: Text("those who receive releases", "배포 모델 수신자"),
+    Adversary.SERVER: Text("the server", "서버"),
+}
+RELATIONS = {
+    NeighbouringRelation.ADD_OR_REMOVE: Text("add or remove one", "추가 또는 제거"),
+    NeighbouringRelation.REPLACE: Text("replace one", "교체"),
+    NeighbouringRelation.ZERO_OUT: Text("zero one out", "0으로 대체"),
+}
+MODES = {
+    PrivacyMode.NONE: Text("none", "없음"),
+    PrivacyMode.PERSON: Text("per person", "사람 단위"),
+    PrivacyMode.CALL: Text("per call", "통화 단위"),
+    PrivacyMode.BOTH: Text("per person and per call", "사람 단위와 통화 단위"),
+    PrivacyMode.SECURE: Text("per person, under secure aggregation", "사람 단위, 안전 집계"),
+}
+
+
+def value_text(value: str) -> Text:
+    """Name a value of a statistic; one that has no words of its own is named by itself."""
+    return STATISTIC_VALUES.get(value, Text(value, value))
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Join words as English lists them: ``a, b and c``."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def decimal(value: float, digits: int = 2) -> str:
+    """Print a number with so many digits after the point, never a negative zero."""
+    printed = f"{value:,.{digits}f}"
+    return printed.removeprefix("-") if not printed.strip("-0.,") else printed
+
+
+def percent(share: float) -> str:
+    """Print a share as whole percent, with one digit below ten."""
+    return f"{decimal(share * 100, 0 if abs(share) >= 0.0995 else 1)}%"
+
+
+def file_size(size: int) -> str:
+    """Print bytes as people read them, in decimal units."""
+    if size >= 1_000_000:
+        return f"{decimal(size / 1_000_000)} MB"
+    return f"{decimal(size / 1000, 1)} kB" if size >= 1000 else f"{size} B"
+
+
+def small(value: float) -> str:
+    """Print a small probability such as a delta as a power of ten: ``1e-6``."""
+    mantissa, exponent = f"{value:.2g}".split("e") if value and value < 1e-3 else (f"{value:g}", "")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
+
+
+def towards(number: str) -> str:
+    """Return a printed number with the Korean particle 로 or 으로, which follows from how its last digit is read."""
+    return number + ("으로" if number.rstrip("%")[-1] in "036" and not number.endswith("%") else "로")
+
+
+def any_simulated_mark(privacy: Sequence[PrivacyStatement]) -> Text | None:
+    """Return the first mark of several figures shown together; ``None`` where none is simulated."""
+    return next((mark for mark in map(simulated_mark, privacy) if mark is not None), None)
+
+
+def simulated_mark(statement: PrivacyStatement) -> Text | None:
+    """Say what a figure stands for where it doesn't stand for what ran; ``None`` where it does."""
+    if statement.simulated is None:
+        return None
+    cohort, ran = f"{statement.cohort:,}", f"{statement.simulated.cohort:,}"
+    return Text(
+        f"simulated: stands for a cohort of {cohort}; {ran} really ran",
+        f"모의값: {cohort}대 코호트를 가정한 값이며 실제로는 {ran}대가 참여",
+    )
