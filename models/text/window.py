@@ -33,11 +33,18 @@ def words_until(call: Call, seconds: float) -> list[str]:
     return [word for segment in call.segments for word in _words_of_segment(segment, seconds)]
 
 
+def words_spoken(words: int, segment: Segment, seconds: float) -> int:
+    """Return how many of a segment's words are spoken by then; it never falls as time goes on."""
+    if segment.start >= seconds:
+        return 0
+    if segment.end <= seconds:
+        return words
+    share = (seconds - segment.start) / (segment.end - segment.start)
+    return int(words * share)
+
+
 def _words_of_segment(segment: Segment, seconds: float) -> list[str]:
     if segment.start >= seconds:
         return []
     words = split_words(segment.text)
-    if segment.end <= seconds:
-        return words
-    share = (seconds - segment.start) / (segment.end - segment.start)
-    return words[: int(len(words) * share)]
+    return words[: words_spoken(len(words), segment, seconds)]

@@ -1,0 +1,141 @@
+"""Why the detector says what it says, in Korean, from the evidence found: no word of the call but the key tokens.
+
+A language model on the device can be plugged in through `Explainer`; what it writes is checked before it is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from models.detector.evidence import Aspect, Evidence
+from models.detector.key_tokens import stem_of
+from models.domain.release import Verdict
+from models.text.clean import split_words
+from models.text.particles import Particle, with_particle
+
+VERDICT_NAMES = {Verdict.NORMAL: "정상", Verdict.SUSPICIOUS: "의심", Verdict.DANGEROUS: "위험"}
+"""What people are shown."""
+
+_OPENINGS = {
+    Verdict.SUSPICIOUS: "보이스피싱일 수 있습니다.",
+    Verdict.DANGEROUS: "보이스피싱일 가능성이 높습니다.",
+}
+_ADVICE = {
+    Verdict.SUSPICIOUS: "돈이나 개인 정보를 건네기 전에 공식 대표 번호로 직접 확인하세요.",
+    Verdict.DANGEROUS: "전화를 끊고 공식 대표 번호로 직접 확인하세요.",
+}
+_NOTHING_HEARD = "아직 들린 말이 없어 판단하지 않았습니다."
+_NOTHING_FOUND = "보이스피싱에서 흔한 요구나 압박은 들리지 않았습니다."
+_ONLY_THE_FLOW = "말의 흐름이 보이스피싱과 비슷합니다."
+
+_VERBS = {
+    Aspect.CALLER: (Particle.OBJECT, "내세우"),
+    Aspect.REQUEST: (Particle.OBJECT, "요구하"),
+    Aspect.THREAT: (Particle.BY, "압박하"),
+    Aspect.LURE: (Particle.OBJECT, "미끼로 쓰"),
+}
+_MOST_NAMES = 2
+_LONGEST_PLUGGED_REASON = 400
+_SHORTEST_TELLING_WORD = 2
+_HANGUL = re.compile(r"[가-힣]")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is known of a call when it is judged.
+
+    Attributes:
+        verdict: What the device says.
+        key_tokens: The words that may be repeated to people.
+        evidence: What was found, the most frequent first.
+        words: All words heard. Sensitive: for a language model on this device, and never shown.
+    """
+
+    verdict: Verdict
+    key_tokens: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    words: Sequence[str] = field(repr=False)
+
+
+class Explainer(Protocol):
+    """Gives a reason in Korean for a finding; a local language model implements this."""
+
+    def explain(self, finding: Finding) -> str:
+        """Return a sentence or a few. No word of the call but the key tokens may stand in it."""
+        ...
+
+
+class TemplateExplainer:
+    """Sentences written for this project, filled with kinds of evidence and key tokens."""
+
+    def explain(self, finding: Finding) -> str:
+        """Return the reason for a finding."""
+        if not finding.words:
+            return _NOTHING_HEARD
+        if finding.verdict is Verdict.NORMAL:
+            return " ".join([_explain_normal(finding.evidence), *_name_tokens(finding.key_tokens)])
+        sentences = [_OPENINGS[finding.verdict], _tell_evidence(finding.evidence), *_name_tokens(finding.key_tokens)]
+        return " ".join([*sentences, _ADVICE[finding.verdict]])
+
+
+class CheckedExplainer:
+    """A plugged-in explainer whose reason is shown only where it keeps the rule; otherwise the templates speak."""
+
+    def __init__(self, plugged_in: Explainer) -> None:
+        self._plugged_in = plugged_in
+        self._templates = TemplateExplainer()
+
+    def explain(self, finding: Finding) -> str:
+        """Return the plugged-in reason, or the templates' one where that fails, says nothing or repeats the call."""
+        templates = self._templates.explain(finding)
+        try:
+            reason = self._plugged_in.explain(finding).strip()
+        except Exception:  # whatever a foreign model raises, a warning must still come
+            return templates
+        sayable = bool(_HANGUL.search(reason)) and len(reason) <= _LONGEST_PLUGGED_REASON
+        return reason if sayable and not _repeats_call(reason, templates, finding) else templates
+
+
+def _explain_normal(evidence: Sequence[Evidence]) -> str:
+    if not evidence:
+        return _NOTHING_FOUND
+    names = ", ".join(kind.name for kind in evidence[:_MOST_NAMES])
+    return f"{names}에 관한 말이 들렸지만, 통화의 흐름은 보이스피싱과 다릅니다."
+
+
+def _tell_evidence(evidence: Sequence[Evidence]) -> str:
+    """Say in one sentence who is claimed to call, what is asked and which pressure or lure is used."""
+    told = [(aspect, [kind.name for kind in evidence if kind.aspect is aspect][:_MOST_NAMES]) for aspect in Aspect]
+    phrases = [_phrase(aspect, names) for aspect, names in told if names]
+    if not phrases:
+        return _ONLY_THE_FLOW
+    *firsts, last = phrases
+    links = ["고"] * max(len(firsts) - 1, 0) + ["며"] * bool(firsts)
+    joined = "".join(f"{phrase}{link} " for phrase, link in zip(firsts, links, strict=True))
+    return f"{joined}{last}는 말이 들렸습니다."
+
+
+def _phrase(aspect: Aspect, names: Sequence[str]) -> str:
+    particle, verb = _VERBS[aspect]
+    *firsts, last = names
+    listed = "".join(f"{with_particle(name, Particle.WITH)} " for name in firsts)
+    return f"{listed}{with_particle(last, particle)} {verb}"
+
+
+def _name_tokens(tokens: Sequence[str]) -> list[str]:
+    if not tokens:
+        return []
+    quoted = [f"‘{token}’" for token in tokens]
+    subject = with_particle(", ".join(quoted), Particle.SUBJECT)
+    return [f"판단에는 {subject} 가장 크게 작용했습니다."]
+
+
+def _repeats_call(reason: str, templates: str, finding: Finding) -> bool:
+    """Tell whether a reason holds a word of the call that is neither a key token nor a word that we use ourselves."""
+    ours = {stem_of(word) for word in split_words(templates)}
+    ours |= {stem_of(token) for token in finding.key_tokens}
+    theirs = {stem_of(word) for word in split_words(reason) if len(word) >= _SHORTEST_TELLING_WORD} - ours
+    return bool(theirs & {stem_of(word) for word in finding.words})
