@@ -1,0 +1,111 @@
+"""The command line of the API: ``python -m api serve | migrate | release-statistics``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from api.app import create_app
+from api.database import connect_database, migrate_database, require_current_schema, transaction
+from api.keys import load_keys, make_keys
+from api.serving import open_socket, serve, url_of
+from api.settings import Binding, Settings
+from api.statistics.service import ClosedWindow, release_due_windows, release_window
+from models.command import console, print_json, run_command
+from models.domain.window import Window, open_window
+from models.errors import UsageError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    return run_command(lambda: options.run(options))
+
+
+def _serve(options: argparse.Namespace) -> None:
+    binding = Binding(options.host, options.port, _certificate(options))
+    settings = Settings(options.database, options.registry, load_keys(options.keys))
+    engine = connect_database(options.database)
+    require_current_schema(engine)
+    engine.dispose()
+    listener = open_socket(binding)
+    url = url_of(listener, binding)
+
+    def announce() -> None:
+        print_json({"url": url})
+        console.print(f"listening on {url}", markup=False)
+
+    serve(create_app(settings), listener, binding, announce)
+
+
+def _migrate(options: argparse.Namespace) -> None:
+    made = make_keys(options.keys)
+    engine = connect_database(options.database)
+    revision = migrate_database(engine)
+    engine.dispose()
+    print_json({"revision": revision, "keys_made": [path.name for path in made]})
+
+
+def _release_statistics(options: argparse.Namespace) -> None:
+    now = datetime.now(UTC)
+    engine = connect_database(options.database)
+    require_current_schema(engine)
+    with transaction(engine) as connection:
+        if options.early or options.window:
+            window = open_window(now) if options.window is None else Window.parse(options.window)
+            closed = [release_window(connection, window, now, early=options.early)]
+        else:
+            closed = release_due_windows(connection, now)
+    engine.dispose()
+    print_json({"closed": [_describe(window) for window in closed]})
+
+
+def _describe(closed: ClosedWindow) -> dict[str, object]:
+    return {"window": closed.window.name, "state": closed.state.value, "reports": closed.reports}
+
+
+def _certificate(options: argparse.Namespace) -> tuple[Path, Path] | None:
+    given = (options.tls_cert, options.tls_key)
+    if options.plain_http and given == (None, None):
+        return None
+    if options.plain_http or None in given:
+        raise UsageError("give both --tls-cert and --tls-key, or --plain-http on loopback")
+    return given
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m api", description="The API of Hearsay.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serving = commands.add_parser("serve", help="answer requests")
+    serving.add_argument("--host", default="127.0.0.1")
+    serving.add_argument("--port", type=int, default=8443, help="0 takes any free one and says which")
+    serving.add_argument("--registry", type=Path, required=True, help="directory that fl_server publishes into")
+    serving.add_argument("--tls-cert", type=Path)
+    serving.add_argument("--tls-key", type=Path)
+    serving.add_argument("--plain-http", action="store_true", help="without TLS, on loopback only")
+    serving.set_defaults(run=_serve)
+
+    migrating = commands.add_parser("migrate", help="bring the database up to date and make absent keys")
+    migrating.set_defaults(run=_migrate)
+
+    releasing = commands.add_parser("release-statistics", help="close the windows whose day has come")
+    releasing.add_argument("--window", help="only this one, such as 2026-W46")
+    releasing.add_argument(
+        "--early", action="store_true", help="close it, or the open one, now and for good; it needs its 50 reports"
+    )
+    releasing.set_defaults(run=_release_statistics)
+
+    for command in (serving, migrating, releasing):
+        command.add_argument("--database", required=True, help="sqlite:///FILE or postgresql://USER@HOST/NAME")
+    for command in (serving, migrating):
+        command.add_argument("--keys", type=Path, required=True, help="directory of the secret keys")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""The application: endpoints, limits and error answers put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from api import health
+from api.consents.endpoints import router as consents
+from api.context import Context
+from api.database import connect_database
+from api.devices.endpoints import router as devices
+from api.documentation import DESCRIPTION, VERSION, describe
+from api.limits import BodyLimit, FaultBarrier
+from api.problems import MEDIA_TYPE, Problem, ProblemError, problem_document
+from api.releases.endpoints import router as releases
+from api.settings import Settings
+from api.statistics.endpoints import router as statistics
+from api.upkeep import keep_up
+
+_log = logging.getLogger("hearsay.api")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application. The database is opened with the first request, and upkeep runs while it is served."""
+    context = Context(settings, connect_database(settings.database_url))
+    app = FastAPI(
+        title="Hearsay",
+        version=VERSION,
+        description=DESCRIPTION,
+        docs_url=None,  # it would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.context = context
+    for router in (devices, consents, statistics, releases, health.router):
+        app.include_router(router)
+    _answer_errors(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(FaultBarrier)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context: Context = app.state.context
+    upkeep = asyncio.create_task(keep_up(context))
+    try:
+        yield
+    finally:
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
+        context.engine.dispose()
+
+
+def _answer_errors(app: FastAPI) -> None:
+    answers: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
+        ProblemError: lambda _, error: _answer(error.problem, error.detail, **error.members),
+        HTTPException: _answer_http_exception,
+        RequestValidationError: _answer_invalid,
+        DBAPIError: _answer_database,
+        PoolTimeoutError: _answer_database,
+    }
+    for error, answer in answers.items():
+        app.add_exception_handler(error, answer)
+
+
+def _answer_http_exception(_: Request, error: HTTPException) -> JSONResponse:
+    problem = Problem.of_status(error.status_code)
+    response = _answer(problem, problem.title)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _answer_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    """Name the fields and the rules they break, never what was sent: it might be somebody's call."""
+    errors = [{"field": _field(found), "rule": found["type"]} for found in error.errors()]
+    return _answer(Problem.INVALID, "compare the request with /openapi.json", errors=errors[:20])
+
+
+def _field(found: dict[str, Any]) -> str:
+    # The name of a field that isn't ours was chosen by the sender, so it is left out.
+    place = found["loc"][:-1] if found["type"] == "extra_forbidden" else found["loc"]
+    return ".".join(str(part) for part in place)
+
+
+def _answer_database(_: Request, error: Exception) -> JSONResponse:
+    _log.error("database: %s", type(error).__name__)
+    response = _answer(Problem.DATABASE_UNAVAILABLE, "nothing was changed: try again later")
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def _answer(problem: Problem, detail: str, **members: Any) -> JSONResponse:
+    return JSONResponse(problem_document(problem, detail, **members), problem.status, media_type=MEDIA_TYPE)

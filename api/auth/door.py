@@ -1,0 +1,132 @@
+"""The door that signed requests come through: an endpoint gets a database connection only from here.
+
+Opening it verifies the signature, uses the nonce up and checks the consent, all in the request's one transaction. It is
+opened inside the endpoint's own thread: a dependency that held a connection while its endpoint waits for a thread could
+block for ever under load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Connection
+
+from api.auth.signatures import HeaderLines, SignedMessage, VerifiedSignature, verify_signature
+from api.consents.service import require_consent
+from api.context import Context, context_of
+from api.database import transaction
+from api.devices import repository
+from api.devices.vault import open_secret
+from api.documentation import problems
+from api.limits import body_of
+from api.problems import Problem, ProblemError
+from models.domain.consent import Purpose
+from models.domain.signature import CLOCK_SKEW_SECONDS
+
+SIGNED = problems(
+    Problem.SIGNATURE_REFUSED,
+    Problem.CLOCK_SKEW,
+    Problem.NONCE_REPLAYED,
+    Problem.DATABASE_UNAVAILABLE,
+)
+"""Errors that every signed endpoint may answer with."""
+
+CONSENTED = SIGNED | problems(Problem.CONSENT_MISSING)
+"""Errors of an endpoint that needs a consent too."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCall:
+    """A request whose device is known, inside its transaction."""
+
+    connection: Connection
+    device_id: str
+    now: datetime
+
+
+class Door:
+    """One request that is still to be let in.
+
+    Attributes:
+        purpose: What the device must have consented to, ``None`` where nothing is needed.
+    """
+
+    def __init__(self, request: Request, purpose: Purpose | None) -> None:
+        self._request, self.purpose = request, purpose
+        self._context: Context = context_of(request)
+
+    @contextmanager
+    def open(self) -> Iterator[DeviceCall]:
+        """Let the request in, for one transaction.
+
+        Raises:
+            ProblemError: The signature is refused, or the consent is missing.
+        """
+        signature: VerifiedSignature | None = None
+        settings = self._context.settings
+        try:
+            with transaction(self._context.engine) as connection:
+                signature = self._verify(connection)
+                if self.purpose is not None:
+                    require_consent(connection, signature.device_id, self.purpose)
+                yield DeviceCall(connection, signature.device_id, settings.now)
+        except ProblemError:
+            self._keep_nonce(signature)
+            raise
+
+    def _verify(self, connection: Connection) -> VerifiedSignature:
+        settings = self._context.settings
+
+        def find_secret(device_id: str) -> bytes | None:
+            sealed = repository.find_secret(connection, device_id)
+            return None if sealed is None else open_secret(settings.keys.encryption, device_id, sealed)
+
+        signature = verify_signature(_signed_message(self._request), find_secret, settings.clock())
+        if not repository.use_nonce(connection, signature.device_id, signature.nonce, _forget_at(signature)):
+            raise ProblemError(Problem.NONCE_REPLAYED, "sign every request anew, with a nonce of its own")
+        return signature
+
+    def _keep_nonce(self, signature: VerifiedSignature | None) -> None:
+        """Use the nonce of a refused request up all the same: replayed later it might no longer be refused."""
+        if signature is not None:
+            with transaction(self._context.engine) as connection:
+                repository.use_nonce(connection, signature.device_id, signature.nonce, _forget_at(signature))
+
+
+def _signed(request: Request) -> Door:
+    return Door(request, None)
+
+
+def _signed_for_statistics(request: Request) -> Door:
+    return Door(request, Purpose.STATISTICS)
+
+
+SignedDoor = Annotated[Door, Depends(_signed)]
+"""For what every enrolled device may do."""
+
+StatisticsDoor = Annotated[Door, Depends(_signed_for_statistics)]
+"""For what only devices may do that consented to statistics."""
+
+
+def _forget_at(signature: VerifiedSignature) -> int:
+    """Return from when on the signature is refused as expired, whatever its nonce."""
+    return signature.expires_at + CLOCK_SKEW_SECONDS + 1
+
+
+def _signed_message(request: Request) -> SignedMessage:
+    scope = request.scope
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    target = path.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
+    host = request.headers.get("host", "")
+    return SignedMessage(
+        method=request.method,
+        url=f"{scope['scheme']}://{host}{target}",
+        headers=HeaderLines(scope["headers"]),
+        body=body_of(request),
+    )

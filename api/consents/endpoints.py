@@ -1,0 +1,77 @@
+"""Consents over HTTP: withdrawing is one call, as giving is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from api.auth.door import SIGNED, SignedDoor
+from api.consents import service
+from api.consents.repository import LedgerEntry
+from api.consents.schemas import ConsentAnswer, ConsentRequest, TextAnswer, WithdrawalAnswer
+from api.consents.texts import TEXTS, Language
+from api.documentation import SIGNED_OPERATION, problems
+from api.problems import Problem
+from models.domain.consent import Purpose
+
+router = APIRouter(prefix="/v1/consents", tags=["consents"])
+
+
+@router.get("/texts", responses=problems())
+def read_texts() -> list[TextAnswer]:
+    """The texts in force, for every purpose and language. No signature is needed to read them."""
+    return [TextAnswer.model_validate(text) for text in TEXTS]
+
+
+@router.post(
+    "",
+    responses=SIGNED | problems(Problem.CONSENT_TEXT_OUTDATED, Problem.MALFORMED, Problem.INVALID),
+    openapi_extra=SIGNED_OPERATION,
+)
+def give_consent(consent: ConsentRequest, door: SignedDoor) -> ConsentAnswer:
+    """Record a consent to one purpose. Each purpose is asked for apart; none is a condition of another."""
+    with door.open() as call:
+        entry = service.give_consent(
+            call.connection, call.device_id, consent.purpose, consent.text_version, consent.language, call.now
+        )
+    return _answer(entry)
+
+
+@router.get("", responses=SIGNED, openapi_extra=SIGNED_OPERATION)
+def list_consents(door: SignedDoor) -> list[ConsentAnswer]:
+    """What holds now, for every purpose."""
+    with door.open() as call:
+        found = service.list_consents(call.connection, call.device_id)
+    return [
+        ConsentAnswer(purpose=purpose, given=False) if entry is None else _answer(entry)
+        for purpose, entry in found.items()
+    ]
+
+
+@router.delete("/{purpose}", responses=SIGNED | problems(Problem.INVALID), openapi_extra=SIGNED_OPERATION)
+def withdraw_consent(purpose: Purpose, door: SignedDoor) -> WithdrawalAnswer:
+    """Withdraw a consent and destroy what it allowed to keep. Done twice, the answer names the first withdrawal."""
+    with door.open() as call:
+        withdrawal = service.withdraw_consent(call.connection, call.device_id, purpose, call.now)
+    return WithdrawalAnswer(
+        purpose=purpose,
+        withdrawn_at=_moment(withdrawal.entry.recorded_at),
+        receipt=withdrawal.entry.receipt,
+        reports_destroyed=withdrawal.reports_destroyed,
+    )
+
+
+def _answer(entry: LedgerEntry) -> ConsentAnswer:
+    return ConsentAnswer(
+        purpose=entry.purpose,
+        given=entry.given,
+        text_version=entry.text_version or None,
+        language=Language(entry.language) if entry.language else None,
+        recorded_at=_moment(entry.recorded_at),
+        receipt=entry.receipt,
+    )
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

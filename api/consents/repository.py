@@ -1,0 +1,55 @@
+"""The consent ledger in the database: rows are added, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from api.tables import consents
+from models.domain.consent import Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A consent, or with ``given`` false a withdrawal.
+
+    Attributes:
+        recorded_at: Seconds since 1970.
+        receipt: Random; names this entry towards the person.
+    """
+
+    purpose: Purpose
+    given: bool
+    text_version: str
+    language: str
+    recorded_at: int
+    receipt: str
+
+
+def append_entry(connection: Connection, device_id: str, entry: LedgerEntry) -> None:
+    """Add an entry to a device's ledger."""
+    connection.execute(
+        insert(consents).values(
+            device_id=device_id,
+            purpose=entry.purpose.value,
+            given=entry.given,
+            text_version=entry.text_version,
+            language=entry.language,
+            recorded_at=entry.recorded_at,
+            receipt=entry.receipt,
+        )
+    )
+
+
+def last_entry(connection: Connection, device_id: str, purpose: Purpose) -> LedgerEntry | None:
+    """Return what holds now for a device and purpose, ``None`` where nothing was ever said."""
+    row = connection.execute(
+        select(consents)
+        .where(consents.c.device_id == device_id, consents.c.purpose == purpose.value)
+        .order_by(consents.c.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    return LedgerEntry(Purpose(row.purpose), row.given, row.text_version, row.language, row.recorded_at, row.receipt)

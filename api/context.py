@@ -1,0 +1,24 @@
+"""What one running application holds: its settings and its database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from sqlalchemy import Engine
+from starlette.requests import Request
+
+from api.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Held by the application as ``app.state.context``."""
+
+    settings: Settings
+    engine: Engine
+
+
+def context_of(request: Request) -> Context:
+    """Return the context of the application that a request came to."""
+    return cast(Context, request.app.state.context)

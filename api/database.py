@@ -1,0 +1,147 @@
+"""The database: SQLite by default, PostgreSQL in production. One request is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from models.errors import BadInputError, UnreachableError, UsageError
+
+BUSY_MILLISECONDS = 10_000
+"""How long a writer waits for another one in SQLite."""
+
+_CONNECTIONS = 40  # as many as the server has worker threads, so that none waits for a connection
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def connect_database(url: str) -> Engine:
+    """Return an engine for a SQLite file or a PostgreSQL database. Nothing is opened yet.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    parsed = _parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _connect_sqlite(parsed)
+    return create_engine(parsed, pool_size=_CONNECTIONS, max_overflow=0, pool_pre_ping=True, hide_parameters=True)
+
+
+@contextmanager
+def transaction(engine: Engine, *, write: bool = True) -> Iterator[Connection]:
+    """Open a transaction that is committed at the end and rolled back by any error.
+
+    On SQLite a writing one takes the write lock at once: taken later, it could fail in the middle.
+    """
+    with engine.execution_options(sqlite_begin="IMMEDIATE" if write else "DEFERRED").begin() as connection:
+        yield connection
+
+
+def insert_if_absent(connection: Connection, table: Table, **values: Any) -> bool:
+    """Insert a row and return true; return false where a row with its primary key is there already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(**values).on_conflict_do_nothing(index_elements=list(table.primary_key))
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+def migrate_database(engine: Engine) -> str:
+    """Bring the tables up to date and return the revision.
+
+    Raises:
+        UnreachableError: The database can't be reached or opened.
+    """
+    with _reachable(engine), transaction(engine) as connection:
+        command.upgrade(_alembic_config(connection), "head")
+        return str(_revision(connection))
+
+
+def downgrade_database(engine: Engine) -> None:
+    """Take all tables away again. For tests and for going back after a failed deployment."""
+    with _reachable(engine), transaction(engine) as connection:
+        command.downgrade(_alembic_config(connection), "base")
+
+
+def require_current_schema(engine: Engine) -> None:
+    """Return only if the tables are those that this program expects.
+
+    Raises:
+        BadInputError: They are of another revision.
+        UnreachableError: The database can't be reached or opened.
+    """
+    with _reachable(engine), transaction(engine, write=False) as connection:
+        revision = _revision(connection)
+    expected = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+    if revision != expected:
+        found = "has no tables" if revision is None else f"is at revision {revision}, not {expected}"
+        raise BadInputError(f"the database {found}: run `python -m api migrate` first")
+
+
+def _parse_url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            return parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+            return parsed.set(drivername="sqlite+pysqlite")
+    except (ArgumentError, NoSuchModuleError):
+        pass
+    # The address itself may hold a password, so the message doesn't repeat it.
+    raise UsageError("expected --database sqlite:///FILE or postgresql://USER@HOST/NAME")
+
+
+def _connect_sqlite(url: URL) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own BEGIN comes too late and never takes the write lock: we send ours.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",  # what was acknowledged survives a power cut
+        "foreign_keys = ON",
+        "secure_delete = ON",  # what a person withdrew is overwritten, not only unlinked
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'IMMEDIATE')}")
+
+
+def _alembic_config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+@contextmanager
+def _reachable(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError:
+        # The driver's own message may hold the address and the user's name.
+        raise UnreachableError(f"the {engine.dialect.name} database can't be reached or opened") from None

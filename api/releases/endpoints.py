@@ -1,0 +1,68 @@
+"""Releases over HTTP: the TUF repository as it stands, and the newest release in plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+
+from api.context import context_of
+from api.documentation import Responses, problems
+from api.problems import Problem, ProblemError
+from api.releases.repository import PublishedFile, RegistryUnreadableError, find_metadata, find_target, read_current
+from api.releases.schemas import FileAnswer, ReleaseAnswer
+
+router = APIRouter(prefix="/v1/releases", tags=["releases"])
+
+_CONTENT: Responses = {
+    200: {"description": "The file", "content": {"application/octet-stream": {}}},
+    206: {"description": "The range that was asked for"},
+    304: {"description": "The file is still what the ETag names"},
+}
+_FILE = _CONTENT | problems(Problem.NOT_FOUND, Problem.MALFORMED, Problem.RANGE_REFUSED, Problem.INVALID)
+
+
+@router.get("/current", responses=problems(Problem.NO_RELEASE, Problem.NOT_READY))
+def read_current_release(request: Request) -> ReleaseAnswer:
+    """The newest release, for people. Devices trust the signed metadata only."""
+    try:
+        release = read_current(context_of(request).settings.registry)
+    except RegistryUnreadableError:
+        raise ProblemError(Problem.NOT_READY, "the registry's metadata can't be read") from None
+    if release is None:
+        raise ProblemError(Problem.NO_RELEASE, "the registry holds no release yet")
+    return ReleaseAnswer(
+        version=release.version,
+        rollout_percent=release.rollout_percent,
+        notes=release.notes,
+        files=[FileAnswer(name=name, size=size, sha256=sha256) for name, size, sha256 in release.files],
+    )
+
+
+@router.head("/metadata/{name:path}", include_in_schema=False)
+@router.get("/metadata/{name:path}", responses=_FILE, response_class=FileResponse)
+def read_metadata(name: str, request: Request) -> Response:
+    """A file of the TUF metadata."""
+    return _serve(request, lambda: find_metadata(context_of(request).settings.registry, name), "application/json")
+
+
+@router.head("/targets/{name:path}", include_in_schema=False)
+@router.get("/targets/{name:path}", responses=_FILE, response_class=FileResponse)
+def read_target(name: str, request: Request) -> Response:
+    """A released file, under the name with its hash."""
+    return _serve(request, lambda: find_target(context_of(request).settings.registry, name), "application/octet-stream")
+
+
+def _serve(request: Request, find: Callable[[], PublishedFile | None], media_type: str) -> Response:
+    found = find()
+    if found is None:
+        raise ProblemError(Problem.NOT_FOUND, "the registry holds no such file")
+    headers = {"ETag": found.etag, "Cache-Control": found.cache_control}
+    if found.etag in _etags(request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers=headers)
+    return FileResponse(found.path, media_type=media_type, headers=headers)
+
+
+def _etags(header: str) -> list[str]:
+    return [tag.strip().removeprefix("W/") for tag in header.split(",")]

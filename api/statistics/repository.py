@@ -1,0 +1,125 @@
+"""Windows, reports and released figures in the database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from api.database import insert_if_absent
+from api.tables import figures, reports, windows
+from models.domain.window import Window
+from models.privacy.randomised_response import ShareEstimate
+
+
+class WindowState(StrEnum):
+    """What became of a window: figures, or nothing because too few had reported."""
+
+    OPEN = "open"
+    RELEASED = "released"
+    WITHHELD = "withheld"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The released answer to one metric's question, frozen.
+
+    Attributes:
+        epsilon: Local differential privacy of one answer in it.
+        reports: Devices that answered.
+        counts: Randomised answers by value.
+        estimates: By value.
+    """
+
+    window: Window
+    metric: str
+    epsilon: float
+    reports: int
+    counts: dict[str, int]
+    estimates: dict[str, ShareEstimate]
+
+
+def lock_window(connection: Connection, window: Window, *, exclusive: bool) -> WindowState:
+    """Return a window's state and keep others from closing it (shared) or from reporting on it (exclusive).
+
+    The lock lasts until the transaction ends; SQLite has one writer anyway.
+    """
+    insert_if_absent(connection, windows, name=window.name, state=WindowState.OPEN.value, reports=0)
+    statement = select(windows.c.state).where(windows.c.name == window.name).with_for_update(read=not exclusive)
+    return WindowState(connection.execute(statement).scalar_one())
+
+
+def state_of(connection: Connection, window: Window) -> WindowState | None:
+    """Return a window's state, ``None`` where nobody ever reported on it."""
+    state = connection.execute(select(windows.c.state).where(windows.c.name == window.name)).scalar()
+    return None if state is None else WindowState(state)
+
+
+def windows_in_state(connection: Connection, state: WindowState) -> list[Window]:
+    """Return the windows in a state, oldest first."""
+    names = connection.execute(select(windows.c.name).where(windows.c.state == state.value)).scalars()
+    return sorted(Window.parse(name) for name in names)
+
+
+def close_window(connection: Connection, window: Window, state: WindowState, report_count: int, closed_at: int) -> None:
+    """Set what became of a window, for good, and delete its reports with their links to devices."""
+    connection.execute(
+        update(windows)
+        .where(windows.c.name == window.name, windows.c.state == WindowState.OPEN.value)
+        .values(state=state.value, reports=report_count, closed_at=closed_at)
+    )
+    connection.execute(delete(reports).where(reports.c.window == window.name))
+
+
+def insert_report(connection: Connection, device_id: str, window: Window, answers: str) -> bool:
+    """Store a report; false where the device has one for that window already."""
+    return insert_if_absent(connection, reports, device_id=device_id, window=window.name, answers=answers)
+
+
+def find_answers(connection: Connection, device_id: str, window: Window) -> str | None:
+    """Return the answers that a device gave for a window."""
+    return connection.execute(
+        select(reports.c.answers).where(reports.c.device_id == device_id, reports.c.window == window.name)
+    ).scalar()
+
+
+def delete_reports_of_device(connection: Connection, device_id: str) -> int:
+    """Delete a device's reports and return how many there were."""
+    return connection.execute(delete(reports).where(reports.c.device_id == device_id)).rowcount
+
+
+def count_answers(connection: Connection, window: Window) -> list[tuple[str, int]]:
+    """Return how many devices gave which answers for a window."""
+    rows = connection.execute(
+        select(reports.c.answers, func.count()).where(reports.c.window == window.name).group_by(reports.c.answers)
+    )
+    return [(answers, count) for answers, count in rows]
+
+
+def insert_figure(connection: Connection, figure: Figure) -> None:
+    """Store a figure as it is released."""
+    estimates = {
+        value: [estimate.share, estimate.standard_error, estimate.low, estimate.high]
+        for value, estimate in figure.estimates.items()
+    }
+    connection.execute(
+        insert(figures).values(
+            window=figure.window.name,
+            metric=figure.metric,
+            epsilon=figure.epsilon,
+            reports=figure.reports,
+            counts=json.dumps(figure.counts),
+            estimates=json.dumps(estimates),
+        )
+    )
+
+
+def find_figure(connection: Connection, window: Window, metric: str) -> Figure | None:
+    """Return a released figure."""
+    row = connection.execute(select(figures).where(figures.c.window == window.name, figures.c.metric == metric)).first()
+    if row is None:
+        return None
+    estimates = {value: ShareEstimate(*numbers) for value, numbers in json.loads(row.estimates).items()}
+    return Figure(window, row.metric, row.epsilon, row.reports, json.loads(row.counts), estimates)

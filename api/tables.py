@@ -1,0 +1,104 @@
+"""The tables. Moments are whole seconds since 1970. docs/privacy.md says who reads a column and how long it lives."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _device_column(*, primary: bool) -> Column[str]:
+    return Column(
+        "device_id",
+        String(32),
+        ForeignKey("devices.id", ondelete="CASCADE"),
+        primary_key=primary,
+        nullable=False,
+    )
+
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="random, made here; says nothing of the phone"),
+    Column("sealed_secret", LargeBinary, nullable=False, comment="AES-256-GCM, bound to the id"),
+    Column("encryption_key", String(16), nullable=False, comment="id of the key that sealed it"),
+)
+
+nonces = Table(
+    "nonces",
+    metadata,
+    _device_column(primary=True),
+    Column("nonce", String(64), primary_key=True),
+    Column("expires_at", BigInteger, nullable=False, comment="deleted soon after"),
+    Index("ix_nonces_expires_at", "expires_at"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _device_column(primary=False),
+    Column("purpose", String(16), nullable=False),
+    Column("given", Boolean, nullable=False, comment="false is a withdrawal"),
+    Column("text_version", String(16), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("receipt", String(32), nullable=False, comment="random; the person has it too"),
+    CheckConstraint("purpose IN ('detection', 'training', 'statistics')", name="purpose"),
+    Index("ix_consents_device_id_purpose_id", "device_id", "purpose", "id"),
+)
+"""A ledger: rows are added, never changed; they go only when the whole device goes."""
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("name", String(8), primary_key=True),
+    Column("state", String(8), nullable=False),
+    Column("reports", Integer, nullable=False, comment="0 while the window is open"),
+    Column("closed_at", BigInteger, nullable=True),
+    CheckConstraint("state IN ('open', 'released', 'withheld')", name="state"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    _device_column(primary=True),
+    Column("window", String(8), ForeignKey("windows.name"), primary_key=True),
+    Column("answers", Text, nullable=False, comment="randomised on the device; canonical JSON"),
+    Index("ix_reports_window", "window"),
+)
+"""Lives until its window is closed or consent is withdrawn, whichever comes first."""
+
+figures = Table(
+    "figures",
+    metadata,
+    Column("window", String(8), ForeignKey("windows.name"), primary_key=True),
+    Column("metric", String(32), primary_key=True),
+    Column("epsilon", Float, nullable=False),
+    Column("reports", Integer, nullable=False),
+    Column("counts", Text, nullable=False, comment="randomised answers by value, JSON"),
+    Column("estimates", Text, nullable=False, comment="as released, JSON"),
+)
+"""Anonymous and frozen: no link to a device."""
