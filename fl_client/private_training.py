@@ -41,7 +41,11 @@ class CallSteps:
 
 
 class GridNoiseOptimizer(DPOptimizer):  # type: ignore[misc]
-    """Opacus's optimizer with noise from our source, on a grid that hides floating point's low bits (Mironov 2012)."""
+    """Opacus's optimizer with noise from our source, on a grid that hides floating point's low bits (Mironov 2012).
+
+    The clipped sum is rounded to the grid once, after float32 has added it up. One call can therefore move it by the
+    clipping norm and rounding, which is below a millionth of it; the accountant is told of the clipping norm.
+    """
 
     def __init__(self, *args: Any, source: GaussianSource, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,7 +74,7 @@ class _Engine(PrivacyEngine):  # type: ignore[misc]
         return GridNoiseOptimizer(optimizer, source=self._source, **{name: settings[name] for name in kept})
 
 
-class _PrivateClassifier(nn.Module):
+class PrivateClassifier(nn.Module):
     """The detector's network with Opacus's LSTM in the place of nn.LSTM."""
 
     def __init__(self, network: Classifier) -> None:
@@ -80,6 +84,7 @@ class _PrivateClassifier(nn.Module):
         self.head = network.head
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Return logits (N,) for embedded words (N, T, D) and lengths (N,)."""
         hidden, _ = self.lstm(embedded)
         logits: Tensor = self.head(hidden, lengths)[0]
         return logits
@@ -105,11 +110,12 @@ def train_privately(
     """
     privacy = task.call_privacy
     assert privacy is not None
-    private = _PrivateClassifier(network)
+    private = PrivateClassifier(network)
     batch_calls = min(privacy.batch_calls, len(labels))
     seeded = task.seed is not None
     source: GaussianSource = SeededGaussian(generator) if seeded else SystemGaussian()
-    module, optimizer, loader = _Engine(source).make_private(
+    engine = _Engine(source)
+    module, optimizer, loader = engine.make_private(
         module=private.train(),
         optimizer=torch.optim.SGD(private.parameters(), lr=task.learning_rate),
         data_loader=DataLoader(
@@ -118,25 +124,21 @@ def train_privately(
         noise_multiplier=privacy.noise_multiplier,
         max_grad_norm=privacy.clip_norm,
     )
-    steps = 0
     for _ in range(task.epochs):
         for batch in loader:
-            _step(module, optimizer, batch if len(batch) else _no_calls(embedded))
-            steps += 1
+            _step(module, optimizer, batch)
     network.lstm.load_state_dict(_lstm_weights(private))
-    return CallSteps(privacy.noise_multiplier, 1 / len(loader), steps)
+    # One entry: neither noise nor rate changes within a training. The loader's own length may be off by rounding.
+    (steps,) = engine.accountant.history
+    return CallSteps(*steps)
 
 
 def _step(module: nn.Module, optimizer: DPOptimizer, batch: list[Tensor]) -> None:
+    """Take one step. An empty Poisson batch takes one too, of noise alone: leaving it out would tell of it."""
     optimizer.zero_grad()
     logits = module(batch[0], batch[1])
     binary_cross_entropy_with_logits(logits, batch[2]).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-
-
-def _no_calls(embedded: Tensor) -> list[Tensor]:
-    """An empty Poisson batch still takes a step of noise: leaving it out would tell that it was empty."""
-    return [embedded[:0], torch.zeros(0, dtype=torch.long), torch.zeros(0)]
 
 
 def _sampler(generator: np.random.Generator, seeded: bool) -> torch.Generator:
@@ -144,6 +146,6 @@ def _sampler(generator: np.random.Generator, seeded: bool) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def _lstm_weights(private: _PrivateClassifier) -> dict[str, Tensor]:
+def _lstm_weights(private: PrivateClassifier) -> dict[str, Tensor]:
     state = private.lstm.state_dict()
     return {name: state[name].clone() for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")}

@@ -62,7 +62,8 @@ def train_on_device(
 ) -> LocalResult:
     """Train on a device's calls and return its update.
 
-    A device without calls returns an update of zeros, so that having none can't be told from the reply's shape.
+    A device without calls returns an update of zeros: the reply's shape doesn't tell, but its values do to whoever
+    sees single updates. Only the noise on the sum hides them: without user-level privacy, having no call is no secret.
 
     Args:
         global_parameters: The round's model, named as the network names them.

@@ -20,6 +20,9 @@ from models.privacy.vectors import flatten, require_same_layout
 TOLERATED_EXCESS = 1e-3
 """A device clips in float32, so its norm may pass the limit by rounding. More is not rounding."""
 
+LARGEST_UNCLIPPED_NORM = 4096.0
+"""No training moves a detector that far. Sums of a million such updates still fit the grid's 64-bit numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerStep:
@@ -48,7 +51,8 @@ class UpdateSum:
             clip_norm: Largest L2 norm of an update; ``None`` where persons are not protected.
         """
         self._like, self._clip_norm = like, clip_norm
-        self._spacing = (clip_norm or 1.0) / SPACINGS_PER_NORM
+        self._spacing = (1.0 if clip_norm is None else clip_norm) / SPACINGS_PER_NORM
+        self._largest_norm = LARGEST_UNCLIPPED_NORM if clip_norm is None else clip_norm * (1 + TOLERATED_EXCESS)
         self._sum = np.zeros(sum(array.size for array in like.values()), dtype=np.int64)
         self.folded = 0
 
@@ -61,9 +65,9 @@ class UpdateSum:
         require_same_layout(update, self._like)
         vector = flatten(update)
         norm = update_norm(vector)
+        if norm > self._largest_norm:
+            raise UpdateRefusedError("too_large")
         if self._clip_norm is not None:
-            if norm > self._clip_norm * (1 + TOLERATED_EXCESS):
-                raise UpdateRefusedError("too_large")
             vector = clip_update(vector, self._clip_norm)
         self._sum += to_grid(vector, self._spacing)
         self.folded += 1
@@ -83,7 +87,7 @@ class UpdateSum:
             simulated_cohort: Expected size of a simulated cohort that stands for ``privacy.cohort`` devices: the noise
                 on the mean is that of the larger cohort (Granqvist et al. 2024). ``None`` for real cohorts.
         """
-        divisor = simulated_cohort or privacy.cohort
+        divisor = privacy.cohort if simulated_cohort is None else simulated_cohort
         sigma = privacy.noise_multiplier * SPACINGS_PER_NORM * divisor / privacy.cohort
         noise = np.rint(sigma * source.standard_normal(self._sum.size)).astype(np.int64)
         return (self._sum + noise).astype(np.float64) * (self._spacing / divisor)

@@ -58,8 +58,8 @@ def load_checkpoint(folder: Path, round_number: int, settings_digest: str) -> Fe
     try:
         with np.load(path, allow_pickle=False) as saved:
             digest, model, smoothed = str(saved["settings"]), saved["model"], saved["smoothed"]
-            report = _report(json.loads(str(saved["report"])))
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            report = _read_report(str(saved["report"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(
             f"{path}: this checkpoint can't be read; remove it to go on from the one before"
         ) from error
@@ -72,10 +72,14 @@ def load_checkpoint(folder: Path, round_number: int, settings_digest: str) -> Fe
 
 def last_round(folder: Path) -> int:
     """Return the number of the last saved round, 0 where there is none."""
-    return max((int(path.stem.removeprefix("round-")) for path in folder.glob("round-*.npz")), default=0)
+    numbers = (path.stem.removeprefix("round-") for path in folder.glob("round-*.npz"))
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 
-def _report(values: dict[str, Any]) -> RoundReport:
+def _read_report(text: str) -> RoundReport | None:
+    if not text:
+        return None
+    values: dict[str, Any] = json.loads(text)
     fates = {ReplyFate(fate): count for fate, count in values.pop("fates").items()}
     return RoundReport(fates=fates, **values)
 

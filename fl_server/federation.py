@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,7 +57,10 @@ class Federation:
             surroundings: Judge, publisher and clock.
         """
         self._plan, self._start, self._folder, self._surroundings = plan, start, folder, surroundings
-        self._ledger = PersonLedger(folder / "ledger.jsonl", plan.person_privacy) if plan.person_privacy else None
+        self._settings = _fingerprint(plan, start)
+        self._ledger = (
+            PersonLedger(folder / "ledger.jsonl", plan.person_privacy, self._settings) if plan.person_privacy else None
+        )
 
     def run(self, grid: Grid) -> None:
         """Run the rounds that are left.
@@ -68,6 +72,10 @@ class Federation:
         state = self._resume()
         while state.round_number < self._plan.rounds:
             state = self._run_round(grid, state)
+
+    def rounds_done(self) -> int:
+        """Return how many rounds are saved."""
+        return last_round(self._folder)
 
     def model_after(self, round_number: int) -> Arrays:
         """Return the global model as it was after a round; 0 is the base detector."""
@@ -83,7 +91,7 @@ class Federation:
         if round_number == 0:
             model = flatten(self._start)
             return FederationState(0, model, np.zeros_like(model), None)
-        return load_checkpoint(self._folder, round_number, self._plan.digest())
+        return load_checkpoint(self._folder, round_number, self._settings)
 
     def _run_round(self, grid: Grid, state: FederationState) -> FederationState:
         number, started = state.round_number + 1, self._surroundings.clock.now()
@@ -125,7 +133,7 @@ class Federation:
     def _save(self, state: FederationState) -> FederationState:
         assert state.report is not None
         self._surroundings.before_saving(state.report, self._arrays(state.model))
-        save_checkpoint(self._folder, state, self._plan.digest())
+        save_checkpoint(self._folder, state, self._settings)
         self._surroundings.publish(state.report)
         return state
 
@@ -141,6 +149,14 @@ class Federation:
         if self._plan.task.seed is None:
             return SystemGaussian()
         return SeededGaussian(seeded_generator(self._plan.task.seed, round_number, SERVER, "server noise"))
+
+
+def _fingerprint(plan: FederationPlan, start: Arrays) -> str:
+    """Return what tells this run from others: another base detector is another run, as another plan is."""
+    digest = hashlib.sha256(plan.digest().encode())
+    for name, array in start.items():
+        digest.update(f"{name} {array.shape} {array.dtype.str}".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def build_server_app(federation: Federation) -> ServerApp:

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from models.domain.privacy import Adversary, PersonPrivacy
-from models.durable_file import append_durably
+from models.durable_file import append_durably, write_durably
 from models.errors import BudgetSpentError, CheckpointError
 from models.privacy.accounting import person_epsilon
 
@@ -19,14 +19,19 @@ from models.privacy.accounting import person_epsilon
 class PersonLedger:
     """Rounds charged so far, in a file of JSON lines that only grows."""
 
-    def __init__(self, path: Path, privacy: PersonPrivacy) -> None:
+    def __init__(self, path: Path, privacy: PersonPrivacy, settings_digest: str) -> None:
         """Open a ledger, or start one.
 
+        Args:
+            path: The file.
+            privacy: What one charge pays for.
+            settings_digest: Fingerprint of the run; charges of another run can't be counted as this one's.
+
         Raises:
-            CheckpointError: The file is damaged anywhere but in a last line that a kill cut short.
+            CheckpointError: The file is damaged anywhere but in a last line that a kill cut short, or another run's.
         """
-        self._path, self._privacy = path, privacy
-        self._charged = _read_charges(path)
+        self._path, self._privacy, self._settings = path, privacy, settings_digest
+        self._charged = _read_charges(path, settings_digest)
 
     @property
     def charges(self) -> int:
@@ -49,7 +54,7 @@ class PersonLedger:
             raise BudgetSpentError(
                 f"round {round_number} refused: {self.charges} of {self._privacy.rounds} planned rounds are spent"
             )
-        append_durably(self._path, json.dumps({"round": round_number}).encode())
+        append_durably(self._path, json.dumps({"round": round_number, "settings": self._settings}).encode())
         self._charged.append(round_number)
 
     def epsilon(self, against: Adversary = Adversary.RECIPIENTS) -> float:
@@ -57,14 +62,18 @@ class PersonLedger:
         return person_epsilon(self._privacy, against, self.charges)
 
 
-def _read_charges(path: Path) -> list[int]:
+def _read_charges(path: Path, settings_digest: str) -> list[int]:
     if not path.exists():
         return []
     whole, _, cut_short = path.read_bytes().rpartition(b"\n")
     if cut_short:
-        # The charge was never acknowledged, but the round may be asked for again: drop the torn line from the file.
-        path.write_bytes(whole + b"\n" if whole else b"")
+        # The charge never returned, so no device was asked for it: drop the torn line. In one step, so that a kill in
+        # the middle of the repair can't lose the charges before it.
+        write_durably(path, whole + b"\n" if whole else b"")
     try:
-        return [int(json.loads(line)["round"]) for line in whole.splitlines()]
+        charges = [(int(charge["round"]), charge["settings"]) for charge in map(json.loads, whole.splitlines())]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: the privacy ledger is damaged; it can't be gone on with") from error
+    if any(settings != settings_digest for _, settings in charges):
+        raise CheckpointError(f"{path}: this privacy ledger belongs to a run with other settings")
+    return [round_number for round_number, _ in charges]

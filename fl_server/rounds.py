@@ -44,8 +44,17 @@ class FederationPlan:
             raise UsageError(f"expected a sampling rate in (0, 1], got {self.sampling_rate}: is the cohort larger?")
         if (self.person_privacy is None) != (self.task.clip_norm is None):
             raise UsageError("user-level privacy needs clipped updates, and clipping belongs to it")
-        if self.person_privacy is not None and self.rounds > self.person_privacy.rounds:
-            raise UsageError(f"{self.rounds} rounds asked for, {self.person_privacy.rounds} accounted for")
+        if self.person_privacy is not None:
+            self._require_as_accounted(self.person_privacy)
+
+    def _require_as_accounted(self, privacy: PersonPrivacy) -> None:
+        """Refuse what the accountant is not told: its figure would be another mechanism's."""
+        if self.rounds > privacy.rounds:
+            raise UsageError(f"{self.rounds} rounds asked for, {privacy.rounds} accounted for")
+        if self.task.clip_norm != privacy.clip_norm:
+            raise UsageError(f"devices clip to {self.task.clip_norm}, the noise is for {privacy.clip_norm}")
+        if self.simulated is None and self.sampling_rate > privacy.sampling_rate:
+            raise UsageError(f"devices are drawn with {self.sampling_rate}, accounted with {privacy.sampling_rate}")
 
     @property
     def simulated_cohort(self) -> int | None:

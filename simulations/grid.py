@@ -114,12 +114,15 @@ class InProcessGrid(Grid):
     def _deliver(self, message: Message) -> Message:
         node_id = message.metadata.dst_node_id
         if self._is_lost(message.metadata.group_id, node_id - 1):
-            return Message(Error(ErrorCode.NODE_UNAVAILABLE, "device dropped out"), reply_to=message)
+            return self._fail(message, ErrorCode.NODE_UNAVAILABLE, "device dropped out")
         try:
             reply = self._client_app(self._cross(message), self._contexts[node_id])
         except Exception as error:  # Flower's contract: whatever fails on a device is an error reply
-            return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, type(error).__name__), reply_to=message)
+            return self._fail(message, ErrorCode.CLIENT_APP_RAISED_EXCEPTION, type(error).__name__)
         return self._cross(reply)
+
+    def _fail(self, message: Message, code: int, reason: str) -> Message:
+        return self._cross(Message(Error(code, reason), reply_to=message))
 
     def _cross(self, message: Message) -> Message:
         """Turn a message into bytes and back, as a socket would."""

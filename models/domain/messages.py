@@ -44,6 +44,7 @@ def task_from_values(values: TaskValues) -> LocalTask:
 
     Raises:
         KeyError: A value is missing.
+        UsageError: A value is out of range; the device trains nothing.
     """
     clip_norm, seed = values.get("clip-norm"), values.get("seed")
     return LocalTask(
@@ -69,8 +70,8 @@ def _call_privacy_to_values(privacy: CallPrivacy) -> TaskValues:
 
 
 def _call_privacy_from_values(values: TaskValues) -> CallPrivacy | None:
-    if "call-clip-norm" not in values:
-        return None
+    if not any(name.startswith("call-") for name in values):
+        return None  # a task that names only some of the values is refused, never trained without protection
     return CallPrivacy(
         clip_norm=float(values["call-clip-norm"]),
         noise_multiplier=float(values["call-noise-multiplier"]),

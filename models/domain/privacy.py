@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
+
+from models.errors import UsageError
 
 
 class PrivacyMode(StrEnum):
@@ -70,6 +73,12 @@ class PersonPrivacy:
     participations: int
     delta: float
 
+    def __post_init__(self) -> None:
+        """Refuse numbers under which nobody would be protected."""
+        require_mechanism(self.clip_norm, self.noise_multiplier, self.delta)
+        if not 0 < self.cohort <= self.population:
+            raise UsageError(f"expected a cohort of 1 to {self.population} devices, got {self.cohort}")
+
     @property
     def sampling_rate(self) -> float:
         """Probability with which Poisson sampling draws a given device in a round."""
@@ -91,6 +100,26 @@ class CallPrivacy:
     noise_multiplier: float
     batch_calls: int
     delta: float
+
+    def __post_init__(self) -> None:
+        """Refuse numbers under which no call would be protected."""
+        require_mechanism(self.clip_norm, self.noise_multiplier, self.delta)
+        if self.batch_calls < 1:
+            raise UsageError(f"expected batches of 1 call or more, got {self.batch_calls}")
+
+
+def require_mechanism(clip_norm: float, noise_multiplier: float, delta: float) -> None:
+    """Refuse a Gaussian mechanism without a guarantee.
+
+    Raises:
+        UsageError: A number is out of range or not finite.
+    """
+    if not (math.isfinite(clip_norm) and clip_norm > 0):
+        raise UsageError(f"expected a clipping norm above 0, got {clip_norm}")
+    if not (math.isfinite(noise_multiplier) and noise_multiplier > 0):
+        raise UsageError(f"expected a noise multiplier above 0, got {noise_multiplier}")
+    if not 0 < delta < 1:
+        raise UsageError(f"expected a delta in (0, 1), got {delta}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ class ReplyFate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoundReport:
-    """What the server knows of a round. Nothing in it comes from a single device.
+    """What the operator knows of a round: no value of a device, but exact counts, which carry no noise.
+
+    The guarantee against recipients doesn't cover the counts: they are the operator's, and no part of a release.
 
     Attributes:
         number: Counts from 1.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from models.domain.privacy import CallPrivacy
+from models.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,14 @@ class LocalTask:
     clip_norm: float | None
     call_privacy: CallPrivacy | None
     seed: int | None
+
+    def __post_init__(self) -> None:
+        """Refuse a task that can't be carried out, or that clips to nothing that is a norm."""
+        if self.epochs < 1 or self.batch_calls < 1:
+            raise UsageError(f"expected 1 epoch and 1 call a batch or more, got {self.epochs} and {self.batch_calls}")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise UsageError(f"expected a learning rate above 0, got {self.learning_rate}")
+        if not 1 <= self.shortest_words <= self.longest_words:
+            raise UsageError(f"expected 1 word or more, growing, got {self.shortest_words} to {self.longest_words}")
+        if self.clip_norm is not None and not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
+            raise UsageError(f"expected a clipping norm above 0, got {self.clip_norm}")

@@ -1,8 +1,10 @@
 """What a run spends, by unit of privacy and adversary. Composition is dp-accounting's (PLD).
 
 Sources: Abadi et al. 2016 (subsampled Gaussian); Koskela et al. 2020 and Doroshenko et al. 2022 (privacy loss
-distributions). Against recipients, who see released models only, Poisson sampling of the cohort amplifies. Against the
-server, who knows who took part, nothing is amplified: the guarantee composes over one person's participations.
+distributions). Against recipients, who see released models only, Poisson sampling of the cohort amplifies. Against a
+server that sees noised sums and knows who took part, nothing is amplified: the guarantee composes over one person's
+participations. Where the server itself takes in single updates and adds the noise, it is trusted not to look before
+that, and the figure against it is about whoever reads what it keeps afterwards.
 """
 
 from __future__ import annotations
