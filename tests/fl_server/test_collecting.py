@@ -1,0 +1,241 @@
+"""Taking in replies: every fate has its reason, and none stops the round."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flwr.app import Array, ArrayRecord, Message, MetricRecord, RecordDict
+
+from fl_client.app import build_client_app
+from fl_server.aggregation import UpdateSum
+from fl_server.collecting import ask_cohort, fold_replies
+from models.domain.messages import UPDATE
+from models.domain.round import ReplyFate
+from simulations.grid import InProcessGrid
+from tests.small_federation import (
+    DEVICES,
+    EVERYBODY,
+    TASK,
+    TestClock,
+    Watcher,
+    calls_of,
+    fates_of_one_round,
+    run_federation,
+    same_arrays,
+    small_grid,
+    spoiled_app,
+    start_parameters,
+)
+
+
+def with_arrays(change):
+    """Return a spoil that puts other arrays in the place of the update."""
+
+    def spoil(reply: Message) -> None:
+        arrays = {name: array.numpy().copy() for name, array in reply.content.array_records[UPDATE].items()}
+        reply.content[UPDATE] = ArrayRecord({name: Array(array) for name, array in change(arrays).items()})
+
+    return spoil
+
+
+def with_first_value(value: float):
+    def change(arrays):
+        next(iter(arrays.values())).flat[0] = value
+        return arrays
+
+    return with_arrays(change)
+
+
+def with_bytes(crafted: bytes):
+    """Return a spoil that keeps the update's names and claimed shapes but not its bytes."""
+
+    def spoil(reply: Message) -> None:
+        for array in reply.content.array_records[UPDATE].values():
+            array.data = crafted
+
+    return spoil
+
+
+def zip_bytes() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, model=np.zeros(3, np.float32))
+    return buffer.getvalue()
+
+
+def huge_header() -> bytes:
+    """A NumPy file that claims 2**62 numbers and holds none."""
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904,), }\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+def without_update(reply: Message) -> None:
+    del reply.content[UPDATE]
+
+
+def update_of_another_kind(reply: Message) -> None:
+    del reply.content[UPDATE]
+    reply.content[UPDATE] = MetricRecord({"norm": 1.0})
+
+
+def raise_on_the_device(_reply: Message) -> None:
+    raise RuntimeError("a device's own trouble")
+
+
+def double_everything(arrays):
+    return {name: array.astype(np.float64) for name, array in arrays.items()}
+
+
+def drop_last(arrays):
+    return dict(list(arrays.items())[:-1])
+
+
+def rename_first(arrays):
+    return {("other" if place == 0 else name): array for place, (name, array) in enumerate(arrays.items())}
+
+
+SPOILS = {
+    "NaN": (with_first_value(np.nan), ReplyFate.NOT_FINITE),
+    "infinity": (with_first_value(np.inf), ReplyFate.NOT_FINITE),
+    "above the norm": (with_first_value(5.0), ReplyFate.TOO_LARGE),
+    "flat shapes": (with_arrays(lambda arrays: {n: a.ravel() for n, a in arrays.items()}), ReplyFate.WRONG_SHAPE),
+    "another name": (with_arrays(rename_first), ReplyFate.WRONG_SHAPE),
+    "a name missing": (with_arrays(drop_last), ReplyFate.WRONG_SHAPE),
+    "a name too many": (with_arrays(lambda arrays: arrays | {"more": np.zeros(1, np.float32)}), ReplyFate.WRONG_SHAPE),
+    "another order": (with_arrays(lambda arrays: dict(reversed(arrays.items()))), ReplyFate.WRONG_SHAPE),
+    "another type": (with_arrays(double_everything), ReplyFate.WRONG_SHAPE),
+    "nothing at all": (with_arrays(lambda arrays: {}), ReplyFate.WRONG_SHAPE),
+    "rubbish bytes": (with_bytes(b"rubbish"), ReplyFate.WRONG_SHAPE),
+    "no bytes": (with_bytes(b""), ReplyFate.WRONG_SHAPE),
+    "a broken archive": (with_bytes(b"PK\x03\x04 no archive"), ReplyFate.WRONG_SHAPE),
+    "an archive": (with_bytes(zip_bytes()), ReplyFate.WRONG_SHAPE),
+    "a header that lies": (with_bytes(huge_header()), ReplyFate.WRONG_SHAPE),
+    "no update": (without_update, ReplyFate.WRONG_SHAPE),
+    "an update of another kind": (update_of_another_kind, ReplyFate.WRONG_SHAPE),
+    "an error": (raise_on_the_device, ReplyFate.FAILED),
+}
+
+
+@pytest.mark.parametrize(("spoil", "fate"), SPOILS.values(), ids=SPOILS)
+def test_a_bad_reply_is_counted_by_its_reason_and_the_others_are_folded(tmp_path, spoil, fate):
+    grid = small_grid(spoiled_app({3: spoil}))
+    assert fates_of_one_round(tmp_path, EVERYBODY, grid) == {ReplyFate.FOLDED: DEVICES - 1, fate: 1}
+
+
+def test_a_model_is_the_same_whether_bad_devices_reply_or_drop_out(tmp_path):
+    """Folding leaves no trace of a refused update: all kinds of them at once equal as many silent devices."""
+    plan = replace(EVERYBODY, rounds=1)
+    bad = {node: spoil for node, (spoil, _fate) in enumerate(SPOILS.values(), start=3)}
+    devices = 2 + len(bad)
+    spoiled = run_federation(tmp_path / "bad", plan, small_grid(spoiled_app(bad), devices))
+    lost = small_grid(None, devices, is_lost=lambda _round, device: device >= 2)
+    silent = run_federation(tmp_path / "lost", plan, lost)
+    assert same_arrays(spoiled.model_after(1), silent.model_after(1))
+
+
+def test_devices_that_drop_out_are_counted_as_no_reply(tmp_path):
+    grid = small_grid(is_lost=lambda round_name, device: device in (1, 4))
+    assert fates_of_one_round(tmp_path, EVERYBODY, grid) == {ReplyFate.FOLDED: DEVICES - 2, ReplyFate.NO_REPLY: 2}
+
+
+class SlowGrid(InProcessGrid):
+    """A grid whose silent nodes' replies come only when they are let out."""
+
+    silent: frozenset[int] = frozenset(range(1, DEVICES + 1))
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        """Return the replies of nodes that are not silent."""
+        ready = [
+            i for i in message_ids if i in self._replies and self._replies[i].metadata.src_node_id not in self.silent
+        ]
+        return super().pull_messages(ready)
+
+
+def slow_grid(silent: Iterable[int]) -> SlowGrid:
+    grid = SlowGrid(build_client_app(calls_of), DEVICES)
+    grid.silent = frozenset(silent)
+    return grid
+
+
+def collect(grid, deadline_seconds: float = 10.0):
+    """Ask everybody once; return the fates, the sum and how long it took by the clock that was passed in."""
+    time, total = TestClock(), UpdateSum(start_parameters(), TASK.clip_norm)
+    replies = ask_cohort(grid, grid.get_node_ids(), start_parameters(), TASK, deadline_seconds, time.clock())
+    return fold_replies(replies, DEVICES, total), total, time.time
+
+
+def test_a_round_waits_for_silent_devices_until_its_deadline_and_no_longer():
+    fates, total, seconds = collect(slow_grid({1, 2}), deadline_seconds=10.0)
+    assert fates == {ReplyFate.FOLDED: DEVICES - 2, ReplyFate.NO_REPLY: 2}
+    assert total.folded == DEVICES - 2
+    assert 10.0 <= seconds < 10.5
+
+
+def test_a_round_in_which_everybody_replies_waits_for_nothing():
+    fates, _, seconds = collect(slow_grid({}))
+    assert fates == {ReplyFate.FOLDED: DEVICES}
+    assert seconds == 0
+
+
+def test_a_reply_after_the_deadline_is_never_folded_into_a_later_round():
+    grid = slow_grid({1, 2})
+    collect(grid)
+    grid.silent = frozenset()
+    fates, total, _ = collect(grid)
+    assert fates == {ReplyFate.FOLDED: DEVICES}
+    assert total.folded == DEVICES
+
+
+class EchoingGrid(InProcessGrid):
+    """A grid that gives every reply out twice, and one that nobody asked for."""
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        """Return each reply twice."""
+        replies = super().pull_messages(message_ids)
+        strangers = [Message(RecordDict(), reply_to=reply) for reply in replies[:1]]
+        for stranger in strangers:
+            stranger.metadata.__dict__["_reply_to_message_id"] = "message-of-another-round"
+        return [*strangers, *replies, *replies]
+
+
+def test_a_reply_sent_twice_or_to_another_message_is_folded_once_or_not_at_all():
+    fates, total, _ = collect(EchoingGrid(build_client_app(calls_of), DEVICES))
+    assert fates == {ReplyFate.FOLDED: DEVICES}
+    assert total.folded == DEVICES
+
+
+class SuperLinkLikeGrid(InProcessGrid):
+    """A grid that signs failed nodes' replies with node 1, as Flower's SuperLink does."""
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        """Return the replies; errors name node 1 as their sender."""
+        replies = super().pull_messages(message_ids)
+        for reply in replies:
+            if reply.has_error():
+                reply.metadata.__dict__["_src_node_id"] = 1
+        return replies
+
+
+def test_failed_nodes_are_told_apart_by_what_they_answer():
+    app = spoiled_app({4: raise_on_the_device})
+    grid = SuperLinkLikeGrid(app, DEVICES, is_lost=lambda _round, device: device in (1, 2))
+    fates, _, seconds = collect(grid)
+    assert fates == {ReplyFate.FOLDED: DEVICES - 3, ReplyFate.NO_REPLY: 2, ReplyFate.FAILED: 1}
+    assert seconds == 0  # nobody is waited for who is known to have failed
+
+
+def test_an_empty_cohort_has_no_fates():
+    replies = ask_cohort(small_grid(), [], start_parameters(), TASK, 10.0, TestClock().clock())
+    assert fold_replies(replies, 0, UpdateSum(start_parameters(), 1.0)) == {}
+
+
+def test_fates_add_up_to_the_devices_that_were_asked(tmp_path):
+    watcher = Watcher()
+    grid = small_grid(spoiled_app({2: with_first_value(np.nan)}), is_lost=lambda _round, device: device == 0)
+    run_federation(tmp_path, EVERYBODY, grid, watcher)
+    assert [sum(report.fates.values()) for report in watcher.published] == [
+        report.asked for report in watcher.published
+    ]

@@ -1,0 +1,131 @@
+"""The in-process grid: Flower's contract, and every byte to be seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.common.constant import ErrorCode
+from flwr.proto.message_pb2 import Message as ProtoMessage
+
+from simulations.grid import InProcessGrid
+
+
+def echo_app() -> ClientApp:
+    """Return an app whose devices reply with what they were sent."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        context.state["seen"] = ArrayRecord({"round": Array(np.array([int(message.metadata.group_id)]))})
+        return Message(message.content, reply_to=message)
+
+    return app
+
+
+def failing_app() -> ClientApp:
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        raise ValueError("나의 통화 내용")
+
+    return app
+
+
+def content(value: float = 1.0) -> RecordDict:
+    return RecordDict({"model": ArrayRecord({"weight": Array(np.full(2, value, np.float32))})})
+
+
+def request(grid: InProcessGrid, node_id: int, group: str = "1") -> Message:
+    return grid.create_message(content(), "train", node_id, group)
+
+
+def test_nodes_are_numbered_from_one():
+    assert InProcessGrid(echo_app(), 3).get_node_ids() == [1, 2, 3]
+
+
+def test_each_message_is_answered_once_under_its_own_id():
+    grid = InProcessGrid(echo_app(), 3)
+    ids = list(grid.push_messages(request(grid, node) for node in (1, 2, 3)))
+    assert len(set(ids)) == 3
+    replies = grid.pull_messages(ids)
+    assert [reply.metadata.reply_to_message_id for reply in replies] == ids
+    assert [reply.metadata.src_node_id for reply in replies] == [1, 2, 3]
+    assert grid.pull_messages(ids) == []
+
+
+def test_only_the_replies_asked_for_are_pulled():
+    grid = InProcessGrid(echo_app(), 2)
+    first, second = grid.push_messages([request(grid, 1), request(grid, 2)])
+    assert len(grid.pull_messages([second, "message-never-sent"])) == 1
+    assert len(grid.pull_messages([first, second])) == 1
+
+
+def test_sending_and_receiving_returns_every_reply():
+    grid = InProcessGrid(echo_app(), 2)
+    assert len(list(grid.send_and_receive([request(grid, 1), request(grid, 2)]))) == 2
+
+
+def test_nothing_is_shared_by_reference():
+    grid = InProcessGrid(echo_app(), 1)
+    sent = request(grid, 1)
+    (reply,) = grid.send_and_receive([sent])
+    sent.content.array_records["model"]["weight"].data = b"changed later"
+    assert np.array_equal(reply.content.array_records["model"]["weight"].numpy(), [1, 1])
+
+
+def test_a_device_keeps_its_own_state_between_messages_and_it_can_be_restored():
+    grid = InProcessGrid(echo_app(), 2)
+    list(grid.send_and_receive([request(grid, 1, "7")]))
+    assert grid.state_of(1).array_records["seen"]["round"].numpy() == [7]
+    assert len(grid.state_of(2)) == 0
+    grid.restore_state(2, grid.state_of(1))
+    assert grid.state_of(2).array_records["seen"]["round"].numpy() == [7]
+
+
+def test_a_device_that_drops_out_answers_with_flowers_error_and_never_trains():
+    grid = InProcessGrid(echo_app(), 2, is_lost=lambda group, device: (group, device) == ("1", 1))
+    ids = list(grid.push_messages([request(grid, 1), request(grid, 2)]))
+    kept, lost = grid.pull_messages(ids)
+    assert not kept.has_error()
+    assert lost.error.code == ErrorCode.NODE_UNAVAILABLE
+    assert lost.metadata.reply_to_message_id == ids[1]
+    assert len(grid.state_of(2)) == 0
+    (later,) = grid.send_and_receive([request(grid, 2, "2")])
+    assert not later.has_error()
+
+
+def test_what_fails_on_a_device_is_an_error_reply_that_tells_nothing_of_its_calls():
+    grid = InProcessGrid(failing_app(), 1)
+    (reply,) = grid.send_and_receive([request(grid, 1)])
+    assert reply.error.code == ErrorCode.CLIENT_APP_RAISED_EXCEPTION
+    assert "통화" not in str(reply.error.reason)
+
+
+@pytest.mark.parametrize(
+    ("app", "lost"), [(echo_app(), False), (failing_app(), False), (echo_app(), True)], ids=["reply", "error", "lost"]
+)
+def test_the_wiretap_hears_every_reply_that_the_server_gets(app, lost):
+    heard: list[bytes] = []
+    grid = InProcessGrid(app, 1, is_lost=lambda _group, _device: lost, wiretap=heard.append)
+    (reply,) = grid.send_and_receive([request(grid, 1)])
+    last = ProtoMessage.FromString(heard[-1])
+    assert last.metadata.reply_to_message_id == reply.metadata.reply_to_message_id
+    assert last.HasField("error") == reply.has_error()
+
+
+def test_the_wiretap_hears_the_request_and_the_reply_in_full():
+    heard: list[bytes] = []
+    grid = InProcessGrid(echo_app(), 1, wiretap=heard.append)
+    list(grid.send_and_receive([request(grid, 1)]))
+    assert len(heard) == 2
+    assert all(np.ones(2, np.float32).tobytes() in crossing for crossing in heard)
+
+
+def test_progress_is_told_after_every_message():
+    told: list[None] = []
+    grid = InProcessGrid(echo_app(), 3, is_lost=lambda _group, device: device == 0, on_reply=lambda: told.append(None))
+    list(grid.send_and_receive([request(grid, node) for node in (1, 2, 3)]))
+    assert len(told) == 3
