@@ -15,6 +15,7 @@ import torch
 from opacus import PrivacyEngine
 from opacus.layers import DPLSTM
 from opacus.optimizers import DPOptimizer
+from opacus.optimizers.optimizer import _check_processed_flag, _mark_as_processed
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
@@ -55,11 +56,12 @@ class GridNoiseOptimizer(DPOptimizer):  # type: ignore[misc]
         """Round the clipped sums to the grid and add noise rounded to it."""
         spacing = self.max_grad_norm / SPACINGS_PER_NORM
         for parameter in self.params:
+            _check_processed_flag(parameter.summed_grad)
             noise = self._source.standard_normal(parameter.numel()) * self.noise_multiplier * SPACINGS_PER_NORM
             on_grid = torch.trunc(parameter.summed_grad.double() / spacing)
             noised = on_grid + torch.from_numpy(np.rint(noise)).view_as(on_grid)
             parameter.grad = (noised * spacing).to(parameter.dtype).view_as(parameter)
-            parameter.summed_grad._processed = True  # Opacus's own mark against adding noise twice
+            _mark_as_processed(parameter.summed_grad)
 
 
 class _Engine(PrivacyEngine):  # type: ignore[misc]

@@ -1,0 +1,121 @@
+"""The device's ClientApp: the update leaves, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.common.serde import message_to_proto
+
+from fl_client.app import OWN_ROUND, STEPS, build_client_app
+from models.domain.messages import METRICS, MODEL, TASK, UPDATE, task_to_values
+from models.domain.training import LocalTask
+from simulations.grid import InProcessGrid
+from tests.small_federation import CALL_PRIVACY, empty_context, some_calls, start_parameters
+from tests.small_federation import TASK as SMALL_TASK
+
+COUNTS = [0, 1, 20]
+TASKS = {
+    "person": SMALL_TASK,
+    "both": replace(SMALL_TASK, call_privacy=CALL_PRIVACY),
+    "none": replace(SMALL_TASK, clip_norm=None),
+}
+
+
+def ask(task: LocalTask, calls: int, context=None) -> tuple[Message, list[bytes]]:
+    """Train on a device with so many calls; return its reply and every byte that crossed."""
+    heard: list[bytes] = []
+    grid = InProcessGrid(build_client_app(lambda _device: some_calls(calls)), 1, wiretap=heard.append)
+    model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
+    content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(task_to_values(task)))})
+    (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
+    if context is not None:
+        context.state = grid.state_of(1)
+    return reply, heard
+
+
+@pytest.mark.parametrize("calls", COUNTS)
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_a_reply_carries_the_update_and_nothing_else(task, calls):
+    reply, _ = ask(task, calls)
+    assert not reply.has_error()
+    assert sorted(reply.content) == sorted([UPDATE, METRICS])
+    assert list(reply.content.array_records[UPDATE]) == list(start_parameters())
+    assert dict(reply.content.metric_records[METRICS]) == {"num-examples": 1}
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_a_reply_says_the_same_but_for_the_updates_numbers_whatever_the_device_holds(task):
+    """Blank the update, and replies of devices with 0, 1 and 20 calls can't be told apart."""
+    blanked = []
+    for calls in COUNTS:
+        reply, _ = ask(task, calls)
+        for array in reply.content.array_records[UPDATE].values():
+            array.data = bytes(len(array.data))
+        proto = message_to_proto(reply)
+        proto.metadata.created_at = proto.metadata.ttl = 0.0  # when it was sent: how long training took shows anyway
+        blanked.append(proto.SerializeToString(deterministic=True))
+    assert blanked[0] == blanked[1] == blanked[2]
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_the_bytes_of_a_reply_are_as_many_for_0_and_for_20_calls(task):
+    lengths = {len(ask(task, calls)[1][-1]) for calls in COUNTS}
+    assert len(lengths) == 1
+
+
+def test_neither_words_nor_labels_nor_norm_cross_the_grid():
+    context = empty_context()
+    _, heard = ask(SMALL_TASK, 3, context)
+    norm = context.state.metric_records[OWN_ROUND]["norm"]
+    for call in some_calls(3):
+        assert all(call.embedded[0].tobytes() not in crossing for crossing in heard)
+    assert all(
+        np.array(norm, kind).tobytes() not in crossing for crossing in heard for kind in (np.float32, np.float64)
+    )
+
+
+def test_what_a_device_remembers_stays_in_its_own_state():
+    context = empty_context()
+    ask(TASKS["both"], 3, context)
+    assert sorted(context.state) == sorted([OWN_ROUND, STEPS])
+
+
+def test_a_device_remembers_every_step_it_ever_took():
+    calls = 6
+    app, context = build_client_app(lambda _device: some_calls(calls)), empty_context()
+    grid = InProcessGrid(app, 1)
+    for _ in range(3):
+        _train_once(grid)
+    record = grid.state_of(1).config_records[STEPS]
+    assert record["noise"] == [CALL_PRIVACY.noise_multiplier] * 3
+    assert record["rates"] == [0.5] * 3  # 6 calls in batches of 4: two batches, each call drawn with one half
+    assert record["steps"] == [2.0] * 3
+    assert len(context.state) == 0
+
+
+def _train_once(grid: InProcessGrid) -> None:
+    model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
+    content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(task_to_values(TASKS["both"])))})
+    (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
+    assert not reply.has_error()
+
+
+def test_a_device_without_calls_takes_no_step_and_remembers_none():
+    context = empty_context()
+    ask(TASKS["both"], 0, context)
+    assert STEPS not in context.state
+
+
+@pytest.mark.parametrize("missing", ["call-noise-multiplier", "round", "call-clip-norm"])
+def test_a_task_that_is_not_whole_is_an_error_reply_and_no_training(missing):
+    values = task_to_values(TASKS["both"])
+    del values[missing]
+    grid = InProcessGrid(build_client_app(lambda _device: some_calls(3)), 1)
+    model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
+    content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(values))})
+    (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
+    assert reply.has_error()
+    assert len(grid.state_of(1)) == 0
