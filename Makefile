@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(STAMP)  ## the main job, end to end (CALLS=file.jsonl puts your own calls on the devices)
-	@$(RUN) -m simulations demo --out $(OUT) $(if $(CALLS),--calls "$(CALLS)")
+	@$(RUN) -m simulations run --resume --out $(OUT)/$(if $(CALLS),own-calls --calls "$(CALLS)",synthetic)
 
 test: $(STAMP)  ## all tests
 	$(RUN) -m pytest

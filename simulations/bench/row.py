@@ -1,0 +1,51 @@
+"""A measured row, and how two things are timed fairly."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure beside its peer's, measured in the same run.
+
+    Attributes:
+        name: Stable; scripts read it.
+        value: Ours, in ``unit``.
+        ratio: ``value`` over ``peer_value``.
+        against: The peer.
+    """
+
+    name: str
+    value: float
+    unit: str
+    ratio: float
+    against: str
+    peer_value: float
+
+
+def compare(name: str, unit: str, value: float, against: str, peer_value: float) -> Row:
+    """Return the row of a value beside its peer's."""
+    return Row(name, value, unit, value / peer_value, against, peer_value)
+
+
+def median_seconds(works: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Return the median time of each work. They take turns, so that a busy moment hits all alike."""
+    taken: list[list[float]] = [[] for _ in works]
+    for _ in range(repeats):
+        for work, times in zip(works, taken, strict=True):
+            started = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - started)
+    # The first turn warms caches and allocators and counts for nobody.
+    return [statistics.median(times[1:] or times) for times in taken]
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Print rows as one line of JSON, for the process that asked."""
+    sys.stdout.write(json.dumps([asdict(row) for row in rows]) + "\n")

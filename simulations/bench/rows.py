@@ -1,0 +1,58 @@
+"""`make bench`: each row in a process of its own, beside its named peer, under the settings that favour the peer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from rich.table import Table
+
+from models.command import console
+from models.durable_file import write_durably
+from models.errors import HearsayError
+from simulations.bench.row import Row
+
+FAVOURING_THE_PEER = {
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+"""Settings of glibc's malloc under which plain nn.LSTM is fastest; the default ones would flatter every ratio."""
+
+GROUPS = ("private_step", "devices", "release")
+"""Modules of measurements; each prints its rows as JSON."""
+
+_ROWS = TypeAdapter(list[Row])
+
+
+class BenchError(HearsayError):
+    """A measurement's process failed."""
+
+
+def run_bench(out: Path) -> None:
+    """Measure all rows, write them as JSON files and show them.
+
+    Raises:
+        BenchError: A measurement failed; the others' files are kept.
+    """
+    table = Table("row", "value", "unit", "ratio", "against")
+    for group in GROUPS:
+        with console.status(f"measuring {group}"):
+            rows = _measure(group)
+        write_durably(out / f"{group}.json", _ROWS.dump_json(rows, indent=1))
+        for row in rows:
+            table.add_row(row.name, f"{row.value:.4g}", row.unit, f"{row.ratio:.2f}", row.against)
+    console.print(table)
+    console.print(f"written to {out}", markup=False, soft_wrap=True)
+
+
+def _measure(group: str) -> list[Row]:
+    command = [sys.executable, "-W", "ignore", "-m", f"simulations.bench.{group}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | FAVOURING_THE_PEER)  # noqa: S603
+    if done.returncode:
+        raise BenchError(f"measuring {group} failed: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
+    return _ROWS.validate_python(json.loads(done.stdout.splitlines()[-1]))

@@ -1,0 +1,91 @@
+"""How good a model is, on the server's acceptance set and on calls kept apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import f1_score, roc_auc_score
+
+from fl_server.acceptance import AcceptanceScore
+from models.detector.calibration import calibrate
+from models.detector.decision import calibrate_logits
+from models.detector.detector import TrainedDetector
+from models.detector.embedded_calls import IndexedCalls, index_calls
+from models.detector.scoring import score_indexed
+from models.domain.call import Call, Label, ScamType
+from models.domain.release import Calibration, Thresholds
+from models.privacy.vectors import Arrays
+from simulations.report.content import Scores
+
+JUDGED_AT_SECONDS = 30.0
+"""Before and after are compared at 30 s of call, as the detector's paper does."""
+
+
+class Judge:
+    """Judges models on two sets of calls that are embedded once."""
+
+    def __init__(self, base: TrainedDetector, acceptance: Sequence[Call], kept_apart: Sequence[Call]) -> None:
+        """Embed the first 30 s of every call.
+
+        Args:
+            base: Its embedding and sizes hold for every model that is judged.
+            acceptance: The server's own calls: models are calibrated and chosen on these.
+            kept_apart: Calls on which nothing is chosen.
+        """
+        self._base = base
+        self._acceptance = index_calls(acceptance, JUDGED_AT_SECONDS, base.embedding)
+        self._kept_apart = index_calls(kept_apart, JUDGED_AT_SECONDS, base.embedding)
+        self._types = [call.scam_type if call.label is Label.VISHING else None for call in kept_apart]
+
+    def calibrate(self, parameters: Arrays) -> tuple[Calibration, Thresholds]:
+        """Return a model's calibration and alarm thresholds, from the acceptance set alone."""
+        return calibrate(self._logits(parameters, self._acceptance), self._acceptance.labels)
+
+    def accept(self, parameters: Arrays) -> AcceptanceScore:
+        """Return how good a model is on the acceptance set, after calibration."""
+        logits, labels = self._logits(parameters, self._acceptance), self._acceptance.labels
+        calibration, thresholds = calibrate(logits, labels)
+        scores = calibrate_logits(logits, calibration)
+        losses = _cross_entropies(scores, labels)
+        alarms = scores >= thresholds.suspicious
+        return AcceptanceScore(
+            f1=float(f1_score(labels, alarms, zero_division=0)),
+            false_alarms_per_1000=_per_1000(alarms[labels == 0]),
+            loss=float(losses.mean()),
+            loss_error=float(losses.std() / np.sqrt(len(losses))),
+        )
+
+    def measure(self, parameters: Arrays) -> Scores:
+        """Return how good a model is on the calls kept apart, calibrated on the acceptance set."""
+        calibration, thresholds = self.calibrate(parameters)
+        labels = self._kept_apart.labels
+        scores = calibrate_logits(self._logits(parameters, self._kept_apart), calibration)
+        alarms = scores >= thresholds.suspicious
+        return Scores(
+            f1=float(f1_score(labels, alarms, zero_division=0)),
+            recall_by_type=self._recall_by_type(alarms),
+            calls_by_type=Counter(scam_type for scam_type in self._types if scam_type),
+            false_alarms_per_1000=_per_1000(alarms[labels == 0]),
+            roc_auc=float(roc_auc_score(labels, scores)),
+            n=len(labels),
+        )
+
+    def _logits(self, parameters: Arrays, calls: IndexedCalls) -> NDArray[np.float64]:
+        return score_indexed(self._base.with_parameters(parameters).build_network(), calls)
+
+    def _recall_by_type(self, alarms: NDArray[np.bool_]) -> dict[ScamType, float]:
+        raised = Counter(scam_type for scam_type, alarm in zip(self._types, alarms, strict=True) if scam_type and alarm)
+        asked = Counter(scam_type for scam_type in self._types if scam_type)
+        return {scam_type: raised[scam_type] / count for scam_type, count in asked.items()}
+
+
+def _cross_entropies(scores: NDArray[np.float64], labels: NDArray[np.float32]) -> NDArray[np.float64]:
+    right = np.clip(np.where(labels > 0, scores, 1 - scores), 1e-12, None)
+    return np.asarray(-np.log(right))
+
+
+def _per_1000(alarms: NDArray[np.bool_]) -> float:
+    return 1000 * float(alarms.mean()) if alarms.size else 0.0

@@ -1,0 +1,123 @@
+"""From the federated rounds to a signed release: choose, calibrate, export, compare, gate, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fl_server.acceptance import choose_round
+from fl_server.registry import Registry
+from fl_server.release.gate import Candidate, Condition, judge_candidate
+from fl_server.release.publishing import publish_release
+from fl_server.release.repository import create_repository
+from fl_server.release.signing import OFFLINE_ROLES, ONLINE_ROLES, create_keys
+from models.detector.detector import TrainedDetector
+from models.detector.export import export_detector
+from models.detector.onnx_contract import ModelVariant
+from models.detector.runtime import OnnxDetector
+from models.domain.call import Call
+from models.privacy.vectors import Arrays
+from models.text.window import words_until
+from simulations.federating import WatchedFederation
+from simulations.measuring import JUDGED_AT_SECONDS, Judge
+from simulations.report.content import RoundOutcome
+from simulations.report.product import GateCheck, Quantisation, ReleaseCard, ReleaseFile
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseStage:
+    """The model that went to the gate.
+
+    Attributes:
+        card: For the report; says whether it was released.
+        parameters: The chosen round's.
+        exported: Folder of its files.
+        conditions: The gate's.
+        trusted_root: Root metadata that devices are given by hand; ``None`` where nothing was released.
+    """
+
+    card: ReleaseCard
+    parameters: Arrays
+    exported: Path
+    conditions: tuple[Condition, ...]
+    trusted_root: bytes | None
+
+
+def release_best_round(
+    federation: WatchedFederation,
+    base: TrainedDetector,
+    judge: Judge,
+    acceptance: Sequence[Call],
+    registry: Registry,
+    out: Path,
+) -> ReleaseStage:
+    """Choose the round on the acceptance set, export its model and publish it where the gate lets it through."""
+    chosen = _choose(federation.outcomes())
+    parameters = federation.model_after(chosen)
+    detector = base.with_parameters(parameters).with_calibration(*judge.calibrate(parameters))
+    exported = out / "exported"
+    files = export_detector(detector, exported)
+    quantisation = compare_variants(exported, acceptance)
+    conditions = judge_candidate(
+        Candidate(
+            judge.accept(parameters),
+            judge.accept(base.parameters),
+            quantisation.largest_score_difference,
+            quantisation.verdicts_changed / quantisation.calls,
+        )
+    )
+    card = ReleaseCard(
+        version=str(VERSION),
+        chosen_round=chosen,
+        files=tuple(ReleaseFile(path.name, path.stat().st_size) for path in files),
+        quantisation=quantisation,
+        thresholds=detector.thresholds,
+        gate=tuple(GateCheck(c.name, c.measured, c.required, c.passed) for c in conditions),
+    )
+    root = _publish(registry, exported, out / "keys") if card.released else None
+    return ReleaseStage(card, parameters, exported, conditions, root)
+
+
+def compare_variants(exported: Path, calls: Sequence[Call]) -> Quantisation:
+    """Return how the released INT8 differs from FP32 on calls at 30 s, and how long each takes for one call."""
+    words = [words_until(call, JUDGED_AT_SECONDS) for call in calls]
+    fp32, int8 = (OnnxDetector.load(exported, variant) for variant in (ModelVariant.FP32, ModelVariant.INT8))
+    before, fp32_milliseconds = _score_one_by_one(fp32, words)
+    after, int8_milliseconds = _score_one_by_one(int8, words)
+    levels = np.array([fp32.thresholds.suspicious, fp32.thresholds.dangerous])
+    return Quantisation(
+        largest_score_difference=float(np.abs(before - after).max()),
+        verdicts_changed=int(
+            (np.searchsorted(levels, before, "right") != np.searchsorted(levels, after, "right")).sum()
+        ),
+        calls=len(words),
+        fp32_milliseconds=fp32_milliseconds,
+        int8_milliseconds=int8_milliseconds,
+    )
+
+
+def _choose(outcomes: Sequence[RoundOutcome]) -> int:
+    reports = [outcome.report for outcome in outcomes]
+    index = choose_round(
+        [report.acceptance_loss for report in reports], [report.acceptance_loss_error for report in reports]
+    )
+    return reports[index].number
+
+
+def _score_one_by_one(detector: OnnxDetector, calls: Sequence[Sequence[str]]) -> tuple[np.ndarray, float]:
+    started = time.perf_counter()
+    scores = np.array([detector.score(words) for words in calls])
+    return scores, 1000 * (time.perf_counter() - started) / len(calls)
+
+
+def _publish(registry: Registry, exported: Path, keys: Path) -> bytes:
+    offline, online = create_keys(keys / "offline", OFFLINE_ROLES), create_keys(keys / "online", ONLINE_ROLES)
+    root = create_repository(registry, offline, online)
+    publish_release(registry, online, exported, VERSION)
+    return root

@@ -1,0 +1,263 @@
+"""The main job, end to end: base detector, federated rounds, signed release, a listening device, statistics, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fl_client.api_client import open_connection
+from fl_server.registry import RecordExistsError, Registry, append_round, create_registry
+from fl_server.release.gate import Condition
+from models.corpus.scenario import load_scenarios
+from models.detector.detector import TrainedDetector
+from models.detector.runtime import OnnxDetector
+from models.detector.training import TrainingSettings, train_detector
+from models.domain.call import Call
+from models.domain.privacy import PrivacyStatement
+from models.domain.round import RoundReport
+from models.durable_file import write_durably
+from simulations.data import WorldCalls, gather_calls
+from simulations.federating import Ears, WatchedFederation, drop_out
+from simulations.grid import Wiretap
+from simulations.listening import Device, install_release, listen, make_demo_call
+from simulations.measuring import Judge
+from simulations.population import Population, deal_calls
+from simulations.progress import ProgressBars
+from simulations.releasing import ReleaseStage, release_best_round
+from simulations.report.content import ReportContent, RunFacts, Scores
+from simulations.report.page import render_report
+from simulations.report.product import CallDetection, StatisticsOutcome
+from simulations.reporting import judge_population, learn, report_verdicts
+from simulations.scenarios import Drift, deal_scenarios, drift_named
+from simulations.service import ApiPlace, run_api, serving_api
+from simulations.settings import RunSettings
+from simulations.spending import plan_federation
+from simulations.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """Where a test listens in: every byte on the grid, and every byte on the API's socket.
+
+    Attributes:
+        grid: Is given each message's bytes.
+        socket: Is given the API's address and returns the one that devices shall use instead.
+    """
+
+    grid: Wiretap | None = None
+    socket: Callable[[str], str] = lambda url: url
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    content: ReportContent
+    summary: dict[str, Any]
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What the later steps of a run work on."""
+
+    drift: Drift
+    calls: WorldCalls
+    base: TrainedDetector
+    judge: Judge
+    dealt: list[list[Call]]
+
+
+def run_simulation(settings: RunSettings, workspace: Workspace, bars: ProgressBars, taps: Taps = Taps()) -> Outcome:
+    """Run everything and write the report.
+
+    Raises:
+        HearsayError: Bad input, a spent budget, a port that can't be had: one clear line. What is done is kept.
+    """
+    started = time.monotonic()
+    field = _prepare(settings, workspace, bars)
+    registry = create_registry(workspace.registry)
+    federation = _federate(settings, field, workspace, registry, bars, taps)
+    workspace.clear_release()
+    with bars.step("Choosing, exporting and signing the release"):
+        release = release_best_round(
+            federation,
+            field.base,
+            field.judge,
+            field.calls.acceptance,
+            create_registry(workspace.registry),
+            workspace.root,
+        )
+    detection, statistics = None, None
+    if release.trusted_root is not None:
+        detection, statistics = _use_release(settings, field, release, workspace, bars, taps)
+    content = ReportContent(
+        run=_facts(settings, field.drift, time.monotonic() - started),
+        rounds=tuple(federation.outcomes()),
+        before=field.judge.measure(field.base.parameters),
+        after=field.judge.measure(release.parameters),
+        privacy=tuple(federation.privacy()),
+        release=release.card,
+        detection=detection,
+        statistics=statistics,
+    )
+    return _conclude(content, release, workspace)
+
+
+def _prepare(settings: RunSettings, workspace: Workspace, bars: ProgressBars) -> Field:
+    drift = drift_named(settings.scenario)
+    with bars.step("Gathering calls"):
+        calls = gather_calls(settings, drift)
+    base = _base_detector(settings, calls.server, workspace.base, bars)
+    with bars.step("Dealing calls to devices"):
+        dealt = deal_calls(calls.devices, settings.devices, settings.seed)
+        judge = Judge(base, calls.acceptance, calls.kept_apart)
+    return Field(drift, calls, base, judge, dealt)
+
+
+def _base_detector(settings: RunSettings, calls: Sequence[Call], folder: Path, bars: ProgressBars) -> TrainedDetector:
+    if settings.base is not None:
+        return TrainedDetector.load(settings.base)
+    if (folder / "detector.json").exists():
+        return TrainedDetector.load(folder)
+    training = TrainingSettings(seed=settings.seed)
+    with bars.step("Training the base detector in one place", training.epochs) as advance:
+        base = train_detector(calls, training, lambda _: advance())
+    base.save(folder)
+    return base
+
+
+def _federate(
+    settings: RunSettings, field: Field, workspace: Workspace, registry: Registry, bars: ProgressBars, taps: Taps
+) -> WatchedFederation:
+    population = Population(field.dealt, field.base.embedding)
+    federation = WatchedFederation(
+        plan_federation(settings),
+        field.base.parameters,
+        field.judge,
+        workspace.federation,
+        _publisher(registry),
+        drop_out(settings.seed, settings.dropout),
+    )
+    messages = settings.rounds * settings.cohort
+    with bars.step(f"Training on {settings.devices} devices, {settings.rounds} rounds", messages) as advance:
+        federation.run(population, settings.devices, Ears(advance, taps.grid))
+    return federation
+
+
+def _publisher(registry: Registry) -> Callable[[RoundReport], None]:
+    def publish(report: RoundReport) -> None:
+        try:
+            append_round(registry, report)
+        except RecordExistsError:
+            # A run that goes on after a kill publishes its last round again.
+            return
+
+    return publish
+
+
+def _use_release(
+    settings: RunSettings, field: Field, release: ReleaseStage, workspace: Workspace, bars: ProgressBars, taps: Taps
+) -> tuple[CallDetection, StatisticsOutcome | None]:
+    place = ApiPlace(
+        database=f"sqlite:///{workspace.api / 'api.sqlite3'}",
+        registry=workspace.registry,
+        keys=workspace.keys / "api",
+        log=workspace.logs / "api.log",
+    )
+    workspace.api.mkdir(parents=True, exist_ok=True)
+    with bars.step("Starting the API"):
+        run_api(place, "migrate")
+    with serving_api(place) as api_url:
+        url = taps.socket(api_url)
+        detection = _listen(settings, field, release, workspace, url, bars)
+        statistics = _report(settings, field, release, place, url, bars)
+    return detection, statistics
+
+
+def _listen(
+    settings: RunSettings, field: Field, release: ReleaseStage, workspace: Workspace, url: str, bars: ProgressBars
+) -> CallDetection:
+    device = Device(workspace.device, workspace.root / "trusted-root.json")
+    assert release.trusted_root is not None
+    write_durably(device.root, release.trusted_root)
+    with bars.step("A device installs the release and listens to a call"):
+        scenarios = deal_scenarios(load_scenarios(), settings.seed).kept_apart
+        call = make_demo_call(scenarios, field.drift.new_type, workspace.demo_call)
+        installed = install_release(device, url)
+        return listen(installed, call, workspace.demo_call, release.card.thresholds)
+
+
+def _report(
+    settings: RunSettings, field: Field, release: ReleaseStage, place: ApiPlace, url: str, bars: ProgressBars
+) -> StatisticsOutcome | None:
+    with (
+        bars.step("Devices send randomised statistics", settings.devices) as advance,
+        open_connection(url) as connection,
+    ):
+        verdicts = judge_population(OnnxDetector.load(release.exported), field.dealt)
+        reported = report_verdicts(connection, verdicts, settings.seed, advance)
+        if reported is None:
+            return None
+        run_api(place, "release-statistics", "--window", reported.window.name, "--early")
+        return learn(reported)
+
+
+def _facts(settings: RunSettings, drift: Drift, seconds: float) -> RunFacts:
+    return RunFacts(
+        title=drift.title,
+        scenario=drift.name,
+        devices=settings.devices,
+        cohort=settings.cohort,
+        privacy=settings.privacy,
+        unseen_type=drift.new_type,
+        own_calls=settings.calls is not None,
+        seconds=seconds,
+        settings={"rounds": str(settings.rounds), "seed": str(settings.seed), "dropout": f"{settings.dropout:.0%}"},
+    )
+
+
+def _conclude(content: ReportContent, release: ReleaseStage, workspace: Workspace) -> Outcome:
+    write_durably(workspace.report, render_report(content).encode())
+    summary = summarise(content, workspace.report)
+    workspace.finish()
+    return Outcome(content, summary, release.conditions)
+
+
+def summarise(content: ReportContent, report: Path) -> dict[str, Any]:
+    """Return what scripts read: the JSON object of the design."""
+    card = content.release
+    return {
+        "scenario": content.run.scenario,
+        "devices": content.run.devices,
+        "rounds": len(content.rounds),
+        "before": _scores(content.before),
+        "after": _scores(content.after),
+        "privacy": [_statement(statement) for statement in content.privacy],
+        "release": {
+            "version": card.version,
+            "released": card.released,
+            "round": card.chosen_round,
+            "files": {file.name: file.size for file in card.files},
+        }
+        if card
+        else None,
+        "report": str(report),
+    }
+
+
+def _scores(scores: Scores) -> dict[str, Any]:
+    return {
+        "f1": scores.f1,
+        "recall_by_type": {str(kind): recall for kind, recall in scores.recall_by_type.items()},
+        "false_alarms_per_1000": scores.false_alarms_per_1000,
+        "roc_auc": scores.roc_auc,
+        "calls": scores.n,
+    }
+
+
+def _statement(statement: PrivacyStatement) -> dict[str, Any]:
+    return asdict(statement)

@@ -1,0 +1,125 @@
+"""`simulations run`: from options to a run, and what it tells people and scripts at its end."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from rich.table import Table
+
+from fl_server.release.gate import require_passed
+from models.command import console, print_json
+from models.domain.privacy import PrivacyMode
+from models.domain.release import Verdict
+from simulations.progress import show_progress
+from simulations.report.content import ReportContent, Scores
+from simulations.run import Outcome, run_simulation
+from simulations.settings import RunSettings
+from simulations.workspace import open_workspace
+
+_VERDICTS = {Verdict.NORMAL: "정상", Verdict.SUSPICIOUS: "의심", Verdict.DANGEROUS: "위험"}
+
+
+def run_and_tell(options: argparse.Namespace) -> None:
+    """Run a simulation; print a summary on standard error and the JSON object on standard output.
+
+    Raises:
+        HearsayError: See ``run_simulation``.
+    """
+    logging.getLogger("flwr").setLevel(logging.ERROR)
+    settings = RunSettings(
+        scenario=options.scenario,
+        devices=options.devices,
+        cohort=options.cohort,
+        rounds=options.rounds,
+        seed=options.seed,
+        privacy=PrivacyMode(options.privacy),
+        exact_population=options.exact_population,
+        dropout=options.dropout,
+        calls=options.calls,
+        base=options.base,
+    )
+    workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
+    with show_progress() as bars:
+        outcome = run_simulation(settings, workspace, bars)
+    if not options.json:
+        _tell(outcome)
+    print_json(outcome.summary)
+    require_passed(outcome.conditions)
+
+
+def _tell(outcome: Outcome) -> None:
+    content = outcome.content
+    console.print(_accuracy(content))
+    for line in (*_privacy(content), *_release(content), *_detection(content), *_statistics(content)):
+        console.print(line, markup=False)
+    console.print(f"Report: {outcome.summary['report']}", markup=False, soft_wrap=True)
+
+
+def _accuracy(content: ReportContent) -> Table:
+    before, after = content.before, content.after
+    table = Table("30 s into a call, on calls kept apart", "before", "after")
+    for name, old, new in (
+        ("F1", before.f1, after.f1),
+        ("ROC-AUC", before.roc_auc, after.roc_auc),
+        ("false alarms in 1,000 calls", before.false_alarms_per_1000, after.false_alarms_per_1000),
+    ):
+        table.add_row(name, _figure(old), _figure(new))
+    for kind in sorted(before.recall_by_type):
+        new_type = "  (new: the base never saw one)" if kind == content.run.unseen_type else ""
+        table.add_row(f"recall: {kind}{new_type}", *(_recall(scores, kind) for scores in (before, after)))
+    return table
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if value <= 1 else f"{value:.1f}"
+
+
+def _recall(scores: Scores, kind: str) -> str:
+    return f"{dict(scores.recall_by_type)[kind]:.3f}"  # type: ignore[index]
+
+
+def _privacy(content: ReportContent) -> list[str]:
+    if not content.privacy:
+        return ["Privacy: none asked for; nobody is protected."]
+    return [
+        f"Privacy per {s.unit} against {s.against}: epsilon {s.epsilon:.2f} at delta {s.delta:g}"
+        + (f" (simulated: a cohort of {s.cohort:,} of {s.population:,})" if s.simulated else "")
+        for s in content.privacy
+    ]
+
+
+def _release(content: ReportContent) -> list[str]:
+    card = content.release
+    if card is None:
+        return []
+    size = next((file.size for file in card.files if file.name.endswith(".ort")), 0)
+    word = "Released" if card.released else "NOT released (the gate refused it)"
+    return [f"{word}: version {card.version} from round {card.chosen_round}, {size / 1e6:.2f} MB"]
+
+
+def _detection(content: ReportContent) -> list[str]:
+    if content.detection is None:
+        return []
+    warned = content.detection.first_warning
+    if warned is None:
+        return ["The device heard the demo's call to its end and gave no warning."]
+    words = ", ".join(token.word for token in warned.key_tokens)
+    return [
+        f"The device warned after {warned.seconds:g} s: {_VERDICTS[warned.verdict]}, score {warned.score:.2f}",
+        f"  key words: {words}",
+        f"  {warned.reason}",
+    ]
+
+
+def _statistics(content: ReportContent) -> list[str]:
+    told = content.statistics
+    if told is None:
+        return []
+    head = (
+        f"The API was told {told.reports} randomised verdicts (epsilon {told.metric.epsilon:g}); {told.refused} refused"
+    )
+    if told.estimates is None:
+        return [f"{head}. Nothing is released below {told.threshold} reports."]
+    shares = ", ".join(f"{value} {e.share:.0%} ({e.low:.0%} to {e.high:.0%})" for value, e in told.estimates.items())
+    return [f"{head}. It estimates: {shares}"]

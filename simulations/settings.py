@@ -1,0 +1,63 @@
+"""What a simulation is asked for, checked before any work is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from models.domain.privacy import PrivacyMode
+from models.errors import UsageError
+from simulations.scenarios import DEFAULT_DRIFT, drift_named
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """One simulated run. Equal settings give equal results, but for the time they take.
+
+    Attributes:
+        scenario: Name of the drift.
+        devices: In the population that really runs.
+        cohort: Devices drawn into a round, expected.
+        rounds: Rounds of training.
+        seed: Of everything random; nobody's data are at stake.
+        privacy: Which protection devices and server train under.
+        exact_population: Calibrate the noise to the devices that are there, and state their true epsilon.
+        dropout: Share of the asked devices that drop out of a round.
+        calls: The user's own calls for the devices; ``None`` for synthetic ones.
+        base: A trained detector to start from; ``None`` trains one.
+    """
+
+    scenario: str = DEFAULT_DRIFT
+    devices: int = 200
+    cohort: int = 50
+    rounds: int = 30
+    seed: int = 7
+    privacy: PrivacyMode = PrivacyMode.PERSON
+    exact_population: bool = False
+    dropout: float = 0.1
+    calls: Path | None = None
+    base: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse settings that make no run, in one clear line."""
+        drift_named(self.scenario)
+        for name, least in (("devices", 1), ("cohort", 1), ("rounds", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise UsageError(f"--{name} is {getattr(self, name)}; it must be at least {least}")
+        if self.cohort > self.devices:
+            raise UsageError(f"--cohort {self.cohort} is larger than the population of --devices {self.devices}")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"--dropout is {self.dropout}; it must be at least 0 and below 1")
+        if self.privacy is PrivacyMode.SECURE:
+            raise UsageError("--privacy secure isn't there yet: there is no secure aggregation; choose person or both")
+
+    def digest(self) -> str:
+        """Return a fingerprint by which a resumed run knows that it is the same."""
+        values = asdict(self) | {"calls": _content(self.calls), "base": str(self.base)}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _content(calls: Path | None) -> str:
+    return hashlib.sha256(calls.read_bytes()).hexdigest() if calls and calls.is_file() else str(calls)

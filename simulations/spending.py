@@ -1,0 +1,146 @@
+"""The privacy plan of a simulation, and what it has spent, in every unit and against every adversary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from opacus.accountants import PRVAccountant, RDPAccountant
+
+from fl_server.aggregation import ServerStep
+from fl_server.rounds import FederationPlan
+from models.domain.privacy import (
+    Adversary,
+    CallPrivacy,
+    NeighbouringRelation,
+    PersonPrivacy,
+    PrivacyStatement,
+    PrivacyUnit,
+    SimulatedCounts,
+)
+from models.domain.training import LocalTask
+from models.privacy.accounting import state_person_privacy
+from simulations.settings import RunSettings
+
+STANDS_FOR_POPULATION, STANDS_FOR_COHORT = 100_000, 1_000
+"""What the few simulated devices stand for, unless the exact population is asked for."""
+
+CLIP_NORM, NOISE_MULTIPLIER, PERSON_DELTA, PARTICIPATIONS = 0.3, 1.0, 1e-6, 5
+
+CALL_PRIVACY = CallPrivacy(clip_norm=1.0, noise_multiplier=1.0, batch_calls=4, delta=1e-5)
+
+SERVER_STEP = ServerStep(learning_rate=1.0, momentum=0.9)
+
+LOCAL_EPOCHS, LOCAL_BATCH, LOCAL_LEARNING_RATE = 2, 8, 0.5
+
+FEWEST_WORDS, MOST_WORDS = 15, 103
+"""Words spoken in the first 10 s and 60 s of a call."""
+
+DEADLINE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSteps:
+    """DP-SGD steps of one device: noise multipliers, sampling rates and numbers of steps, a training each."""
+
+    noise: tuple[float, ...] = ()
+    rates: tuple[float, ...] = ()
+    steps: tuple[float, ...] = ()
+
+    def history(self) -> tuple[tuple[float, float, int], ...]:
+        """Return the steps as Opacus's accountants keep them, equal ones added up."""
+        totals: dict[tuple[float, float], int] = {}
+        for noise, rate, steps in zip(self.noise, self.rates, self.steps, strict=True):
+            totals[noise, rate] = totals.get((noise, rate), 0) + int(steps)
+        return tuple((noise, rate, steps) for (noise, rate), steps in sorted(totals.items()))
+
+
+def plan_federation(settings: RunSettings) -> FederationPlan:
+    """Return the plan that the settings ask for."""
+    person = _person_privacy(settings) if settings.privacy.protects_persons else None
+    scaled = person is not None and not settings.exact_population
+    return FederationPlan(
+        rounds=settings.rounds,
+        sampling_rate=settings.cohort / settings.devices,
+        quorum=max(1, settings.cohort // 4),
+        deadline_seconds=DEADLINE_SECONDS,
+        task=LocalTask(
+            round_number=0,
+            epochs=LOCAL_EPOCHS,
+            batch_calls=LOCAL_BATCH,
+            learning_rate=LOCAL_LEARNING_RATE,
+            shortest_words=FEWEST_WORDS,
+            longest_words=MOST_WORDS,
+            clip_norm=person.clip_norm if person else None,
+            call_privacy=CALL_PRIVACY if settings.privacy.protects_calls else None,
+            seed=settings.seed,
+        ),
+        step=SERVER_STEP,
+        person_privacy=person,
+        simulated=SimulatedCounts(settings.devices, settings.cohort) if scaled else None,
+    )
+
+
+def state_privacy(plan: FederationPlan, rounds: int, devices: Mapping[int, DeviceSteps]) -> list[PrivacyStatement]:
+    """Return what so many rounds guarantee: persons against each adversary, calls on the device that spent most."""
+    statements = []
+    if plan.person_privacy is not None:
+        statements += state_person_privacy(plan.person_privacy, rounds, plan.simulated)
+    if plan.task.call_privacy is not None:
+        statements += _state_call_privacy(plan.task.call_privacy, rounds, devices)
+    return statements
+
+
+def _person_privacy(settings: RunSettings) -> PersonPrivacy:
+    exact = settings.exact_population
+    return PersonPrivacy(
+        clip_norm=CLIP_NORM,
+        noise_multiplier=NOISE_MULTIPLIER,
+        cohort=settings.cohort if exact else STANDS_FOR_COHORT,
+        population=settings.devices if exact else STANDS_FOR_POPULATION,
+        rounds=settings.rounds,
+        participations=settings.rounds if exact else min(PARTICIPATIONS, settings.rounds),
+        delta=PERSON_DELTA,
+    )
+
+
+def _state_call_privacy(
+    privacy: CallPrivacy, rounds: int, devices: Mapping[int, DeviceSteps]
+) -> list[PrivacyStatement]:
+    """The noise is on the device already: recipients and server see the same, so the figures are the same."""
+    histories = {steps.history() for steps in devices.values() if steps.steps}
+    worst = max(histories, key=lambda history: _rdp_epsilon(history, privacy.delta), default=())
+    epsilon = _prv_epsilon(worst, privacy.delta) if worst else 0.0
+    trainings = max((len(steps.steps) for steps in devices.values()), default=0)
+    return [
+        PrivacyStatement(
+            unit=PrivacyUnit.CALL,
+            against=against,
+            relation=NeighbouringRelation.ADD_OR_REMOVE,
+            epsilon=epsilon,
+            delta=privacy.delta,
+            accountant="PRV (Opacus)",
+            sampler="Poisson, over the calls of one device; the device that spent most",
+            population=len(devices),
+            cohort=privacy.batch_calls,
+            rounds=rounds,
+            participations=trainings,
+            simulated=None,
+        )
+        for against in Adversary
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _rdp_epsilon(history: tuple[tuple[float, float, int], ...], delta: float) -> float:
+    accountant = RDPAccountant()
+    accountant.history = list(history)
+    return float(accountant.get_epsilon(delta))
+
+
+@lru_cache(maxsize=256)
+def _prv_epsilon(history: tuple[tuple[float, float, int], ...], delta: float) -> float:
+    accountant = PRVAccountant()
+    accountant.history = list(history)
+    return float(accountant.get_epsilon(delta))
