@@ -1,0 +1,179 @@
+"""``python -m models``: train, evaluate and export a detector in one place."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+
+from models.command import console, print_json, run_command
+from models.corpus.generator import SOURCE, generate_calls
+from models.corpus.reader import read_calls
+from models.detector.decision import decide
+from models.detector.model_file import make_directory, write_bytes
+from models.domain.call import Call
+from models.domain.release import Thresholds
+from models.errors import BadInputError
+from models.text.window import WINDOWS
+
+_SYNTHETIC_CALLS = 2000
+_ALARMS = "false_alarms_per_1000"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    options = _parser().parse_args(arguments)
+    return run_command(lambda: options.command(options))
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train a detector and save it."""
+    # Only here: reading the help, or evaluating a release, needs no torch.
+    from models.detector.training import EpochReport, TrainingSettings, train_detector
+
+    calls = _gather_calls(options.calls, options.synthetic, options.seed)
+    make_directory(options.out)  # before the work: its result must have a place
+    settings = TrainingSettings(dimensions=options.dimensions, seed=options.seed)
+    with _progress_bar() as bar:
+        task = bar.add_task("training", total=settings.epochs, loss="")
+
+        def show(report: EpochReport) -> None:
+            bar.update(task, completed=report.epoch, loss=f"validation loss {report.validation_loss:.3f}")
+
+        trained = train_detector(calls, settings, show, lineage={"corpus": [Path(name).name for name in options.calls]})
+    trained.save(options.out)
+    console.print(f"saved {options.out}: {trained.card.parameters:,} trained parameters", markup=False)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Measure a detector on calls."""
+    from models.detector.evaluation import evaluate as evaluate_windows
+    from models.detector.model_directory import open_detector
+
+    detector = open_detector(options.model)
+    calls = _gather_calls(options.calls, options.synthetic, options.seed)
+    scores = {seconds: detector.score(calls, seconds) for seconds in options.seconds}
+    windows = evaluate_windows(scores, calls, detector.thresholds)
+    if options.scores:
+        _write_scores(options.scores, calls, scores, detector.thresholds)
+    if options.json:
+        print_json({"model": str(options.model.name), "thresholds": _as_json(detector.thresholds), "windows": windows})
+    else:
+        console.print(_table(windows))
+
+
+def export(options: argparse.Namespace) -> None:
+    """Export a trained detector for devices."""
+    from models.detector.detector import TrainedDetector
+    from models.detector.export import export_detector
+
+    for path in export_detector(TrainedDetector.load(options.model), options.out):
+        console.print(f"{path}  {path.stat().st_size:,} bytes", markup=False, soft_wrap=True)
+
+
+def _gather_calls(names: Sequence[str], synthetic: int, seed: int) -> list[Call]:
+    """Read all call files, ``synthetic`` standing for calls that the corpus generates."""
+    calls = [call for name in names for call in _read_or_generate(name, synthetic, seed)]
+    if len({call.id for call in calls}) < len(calls):
+        raise BadInputError("the call files share an id: give each call an id of its own")
+    return calls
+
+
+def _read_or_generate(name: str, synthetic: int, seed: int) -> list[Call]:
+    return generate_calls(synthetic, seed) if name == SOURCE else read_calls(Path(name))
+
+
+def _write_scores(
+    path: Path,
+    calls: Sequence[Call],
+    scores: Mapping[float, NDArray[np.float64]],
+    thresholds: Thresholds,
+) -> None:
+    lines = [
+        {"id": call.id, "seconds": seconds, "score": float(score), "verdict": decide(score, thresholds).value}
+        for seconds in scores
+        for call, score in zip(calls, scores[seconds], strict=True)
+    ]
+    text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
+    write_bytes(path, text.encode())
+
+
+def _as_json(thresholds: Thresholds) -> dict[str, float]:
+    return {"suspicious": thresholds.suspicious, "dangerous": thresholds.dangerous}
+
+
+def _table(windows: Sequence[Mapping[str, Any]]) -> Table:
+    columns = {"n": "n", "precision": "prec.", "recall": "recall", "f1": "F1", "roc_auc": "AUC", _ALARMS: "false/1000"}
+    table = Table("seconds", Column("source", no_wrap=True), *columns.values())
+    for window in windows:
+        for source, figures in {"all": window["all"], **window["by_source"]}.items():
+            table.add_row(str(window["seconds"]), source, *(_shown(figures[name]) for name in columns))
+    return table
+
+
+def _shown(figure: float | None) -> str:
+    if figure is None:
+        return "-"
+    return str(figure) if isinstance(figure, int) else f"{figure:.3f}"
+
+
+def _progress_bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[loss]}"), TimeElapsedColumn())
+    return Progress(*columns, console=console)
+
+
+def _seconds(text: str) -> list[float]:
+    """Parse ``10,20,30``: times after the start of a call, in seconds."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(math.isfinite(value) and value > 0 for value in values):
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, separated by commas, got {text!r}")
+    return [int(value) if value.is_integer() else value for value in dict.fromkeys(values)]
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m models", description="The detector, in one place.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    training = _add_command(commands, "train", train, "a detector from calls in one place")
+    training.add_argument("--dimensions", type=_at_least_one, default=64, help="of a word's vector")
+    training.add_argument("--out", type=Path, required=True, metavar="DIR")
+    evaluation = _add_command(commands, "evaluate", evaluate, "figures of a trained or an exported detector")
+    evaluation.add_argument("--model", type=Path, required=True, metavar="DIR")
+    evaluation.add_argument("--seconds", type=_seconds, default=list(WINDOWS), metavar="S,S", help="windows of a call")
+    evaluation.add_argument("--scores", type=Path, metavar="FILE", help="write a line a call and window here")
+    evaluation.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    for command in (training, evaluation):
+        command.add_argument("--calls", nargs="+", required=True, metavar="FILE", help=f"call files, or {SOURCE!r}")
+        command.add_argument("--synthetic", type=_at_least_one, default=_SYNTHETIC_CALLS, help="calls to generate")
+        command.add_argument("--seed", type=int, default=0, help="of everything random")
+    exporting = _add_command(commands, "export", export, "ONNX files for devices")
+    exporting.add_argument("--model", type=Path, required=True, metavar="DIR")
+    exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
+    return parser
+
+
+def _add_command(commands: Any, name: str, command: Any, summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(command=command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.__main__ import main
+from models.corpus.reader import write_calls
+from models.detector.detector import TrainedDetector
+from tests.models.detector.small import authored_calls, small_detector
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Path:
+    path = tmp_path / "calls.jsonl"
+    write_calls(path, authored_calls(40))
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    small_detector().save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_train_saves_a_detector(calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["train", "--calls", str(calls), "--out", str(tmp_path / "out"), "--dimensions", "8"])
+
+    assert code == 0
+    assert TrainedDetector.load(tmp_path / "out").embedding.dimensions == 8
+    assert capsys.readouterr().out == ""
+
+
+def test_an_exported_detector_is_measured_like_the_trained_one(
+    calls: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "--model", str(model), "--out", str(tmp_path / "exported")]) == 0
+    for name in ("model", "exported"):
+        options = ["--calls", str(calls), "--seconds", "10,30", "--scores", str(tmp_path / f"{name}.jsonl"), "--json"]
+        assert main(["evaluate", "--model", str(tmp_path / name), *options]) == 0
+    torch_figures, onnx_figures = map(json.loads, capsys.readouterr().out.splitlines())
+
+    assert [window["seconds"] for window in torch_figures["windows"]] == [10, 30]
+    assert set(torch_figures["windows"][0]["by_source"]) == {"authored"}
+    torch_scores, onnx_scores = (_scores(tmp_path / f"{name}.jsonl") for name in ("model", "exported"))
+    assert list(torch_scores) == list(onnx_scores)
+    assert len(torch_scores) == 80
+    assert all(abs(score - onnx_scores[key]) < 0.02 for key, score in torch_scores.items())
+    assert onnx_figures["thresholds"] == {"suspicious": 0.6, "dangerous": 0.9}
+
+
+def _scores(path: Path) -> dict[tuple[str, int], float]:
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert all(row["verdict"] in {"normal", "suspicious", "dangerous"} for row in rows)
+    return {(row["id"], row["seconds"]): row["score"] for row in rows}
+
+
+def test_without_json_nothing_is_printed_on_standard_output(
+    calls: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--model", str(model), "--calls", str(calls), "--seconds", "30"]) == 0
+    printed = capsys.readouterr()
+
+    assert printed.out == ""
+    assert "authored" in printed.err
+
+
+@pytest.mark.parametrize("seconds", ["", "0", "-3", "ten", "10,,20", "nan", "inf"])
+def test_seconds_that_are_no_times_are_a_usage_error(calls: Path, model: Path, seconds: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "--model", str(model), "--calls", str(calls), f"--seconds={seconds}"])
+
+    assert stopped.value.code == 2
+
+
+def test_what_cannot_be_read_or_written_is_one_line_and_exit_code_3(
+    calls: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    lines = [
+        ["evaluate", "--model", str(tmp_path / "nowhere"), "--calls", str(calls)],
+        ["evaluate", "--model", str(model), "--calls", str(tmp_path / "nowhere.jsonl")],
+        ["evaluate", "--model", str(model), "--calls", str(calls), "--scores", str(tmp_path / "no" / "scores")],
+        ["evaluate", "--model", str(model), "--calls", str(calls), str(calls)],
+        ["train", "--calls", str(calls), "--out", str(taken)],
+        ["export", "--model", str(model), "--out", str(taken)],
+        ["export", "--model", "/dev/null", "--out", str(tmp_path / "out")],
+    ]
+    for arguments in lines:
+        assert main(arguments) == 3, arguments
+        assert capsys.readouterr().err.count("\n") == 1, arguments
+
+
+def test_a_full_disk_is_one_line(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    scores = ["--calls", "synthetic", "--synthetic", "4", "--seconds", "10", "--scores", "/dev/full/scores"]
+
+    assert main(["evaluate", "--model", str(model), *scores]) == 3
+    assert capsys.readouterr().err.count("\n") == 1
