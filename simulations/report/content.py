@@ -115,6 +115,12 @@ class RoundOutcome:
         return self.report.asked - self.dropped_out
 
     @property
+    def unusable(self) -> dict[ReplyFate, int]:
+        """Replies that came and could not be used, by what was wrong with them."""
+        fine = (ReplyFate.FOLDED, ReplyFate.NO_REPLY)
+        return {fate: count for fate, count in self.report.fates.items() if count and fate not in fine}
+
+    @property
     def folded(self) -> int:
         """Replies that became part of the model."""
         return self.report.fates.get(ReplyFate.FOLDED, 0)

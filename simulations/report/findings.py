@@ -16,6 +16,12 @@ Z_95 = 1.959964
 
 NOTHING = Text("", "")
 
+LOOSE_FROM = math.exp(10)
+"""Above epsilon 10 a guarantee is not called reasonable any more (Ponomareva et al. 2023, "How to DP-fy ML")."""
+
+LARGEST_TOLD = math.log(1e6)
+"""Beyond a factor of a million the number itself says nothing more."""
+
 
 def find_training(content: ReportContent) -> Text:
     """Say how many replies came and were used."""
@@ -97,18 +103,34 @@ def find_losses(before: Scores, after: Scores) -> Text | None:
     ) + (doubt + Text(".", "."))
 
 
-def find_privacy(privacy: tuple[PrivacyStatement, ...]) -> Text:
-    """Say what it cost in epsilon, of the widest unit that the run protects, or that it protected nobody."""
-    if not privacy:
-        return Text("This run protected nobody: it trained without privacy", "보호 없이 학습한 실행이다")
+def choose_headline(privacy: tuple[PrivacyStatement, ...]) -> list[PrivacyStatement]:
+    """Return the figures of the widest unit that the run protects: a person's before a call's, never both."""
     units = {statement.unit for statement in privacy}
     unit = PrivacyUnit.PERSON if PrivacyUnit.PERSON in units else PrivacyUnit.CALL
-    name = Text("person", "사람") if unit is PrivacyUnit.PERSON else Text("call", "통화")
-    costs = [(decimal(s.epsilon), ADVERSARIES[s.against]) for s in privacy if s.unit is unit]
+    return [statement for statement in privacy if statement.unit is unit]
+
+
+def find_privacy(privacy: tuple[PrivacyStatement, ...]) -> Text:
+    """Say what it cost in epsilon, or that the run protected nobody."""
+    if not privacy:
+        return Text("This run protected nobody: it trained without privacy", "보호 없이 학습한 실행이다")
+    shown = choose_headline(privacy)
+    name = Text("person", "사람") if shown[0].unit is PrivacyUnit.PERSON else Text("call", "통화")
+    costs = [(decimal(statement.epsilon), ADVERSARIES[statement.against]) for statement in shown]
     return Text(
         f"The cost per {name.en}: epsilon " + " and ".join(f"{epsilon} against {who.en}" for epsilon, who in costs),
         f"{name.ko} 단위 비용: 엡실론 " + ", ".join(f"{epsilon} ({who.ko} 기준)" for epsilon, who in costs),
     )
+
+
+def bound_odds(epsilon: float) -> Text:
+    """Say by what factor, e to the epsilon, the odds that somebody took part can change at most."""
+    if epsilon > LARGEST_TOLD:
+        return Text("over a million: promises nothing", "백만 배 초과: 보장하는 것이 없다")
+    factor = math.exp(epsilon)
+    printed = decimal(factor, 0 if factor >= 10 else 1)
+    loose = Text(": promises little", ": 보장이 약하다") if factor > LOOSE_FROM else NOTHING
+    return Text(f"{printed} times", f"{printed}배") + loose
 
 
 def find_release(release: ReleaseCard) -> Text:

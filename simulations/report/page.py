@@ -88,7 +88,7 @@ def _draw(content: ReportContent) -> dict[str, Picture]:
         result_charts.draw_accuracy_by_round(content),
         round_charts.draw_replies(content.rounds),
         round_charts.draw_update_norms(content.rounds),
-        round_charts.draw_epsilon(content.rounds, wording.any_simulated_mark(content.privacy)),
+        round_charts.draw_epsilon(content.rounds, content.privacy),
         None if content.detection is None else result_charts.draw_detection(content.detection),
         None if content.statistics is None else result_charts.draw_statistics(content.statistics),
     )
@@ -131,7 +131,7 @@ def _epsilon_tile(content: ReportContent) -> Tile:
         return Tile(
             Text("Privacy", "개인정보 보호"), None, "–", None, Text("none in this run", "이 실행에는 없음"), None
         )
-    first = content.privacy[0]
+    first = findings.choose_headline(content.privacy)[0]
     unit, who = wording.UNITS[first.unit], wording.ADVERSARIES[first.against]
     name = Text(f"Epsilon, {unit.en}", f"엡실론, {unit.ko}")
     note = Text(f"against {who.en}", f"{who.ko} 기준")

@@ -73,7 +73,7 @@ def lay_rows(axes: Axes, labels: Sequence[str]) -> None:
 
 def label_rounds(axes: Axes, words: Words, first: int, last: int) -> None:
     """Number the rounds in whole numbers, with half a round of room at either end."""
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=ROUND_STEPS))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=ROUND_STEPS, min_n_ticks=1))
     axes.set_xlim(first - 0.6, last + 0.6)
     axes.set_xlabel(words.key(ROUND))
 

@@ -58,7 +58,7 @@ def draw_recall_by_type(before: Scores, after: Scores, unseen: ScamType | None) 
 
     return Picture(
         "recall",
-        draw("recall", 44 + 32 * max(1, len(kinds)), plot, Margins(left=146, right=88, bottom=32, top=6)),
+        draw("recall", 44 + 32 * max(1, len(kinds)), plot, Margins(left=140, right=84, bottom=32, top=6)),
         Text("Recall by scam type, 30 s into the call", "사기 유형별 재현율 (통화 30초 시점)"),
         Text(
             "; ".join(f"{name.en} {old:.2f} before, {new:.2f} after" for name, old, new in changes),
@@ -82,13 +82,15 @@ def draw_accuracy_by_round(content: ReportContent) -> Picture:
     numbers = [outcome.report.number for outcome in content.rounds]
     accepted = [outcome.report.acceptance_f1 for outcome in content.rounds]
     apart = [content.before.f1, *(outcome.kept_apart_f1 for outcome in content.rounds)]
-    recalls = _unseen_recalls(content)
+    recalls, chosen = _unseen_recalls(content), _chosen_round(content)
 
     def plot(axes: Axes, words: Words) -> None:
-        axes.plot(numbers, accepted, color=Ink.BEFORE, linestyle=DOTTED)
+        axes.plot(numbers, accepted, color=Ink.BEFORE, linestyle=DOTTED, marker="o", markevery=[-1], markersize=5)
         axes.plot([0, *numbers], apart, color=Ink.ACCENT)
         if recalls:
             axes.plot(*zip(*recalls, strict=True), color=Ink.ALERT, linestyle=DASHED)
+        if chosen:
+            axes.plot(*chosen, "o", color=Ink.ACCENT, markeredgecolor=Ink.PAPER, markersize=10)
         lowest = min([*accepted, *apart, *(recall for _, recall in recalls)])
         axes.set_ylim(max(0.0, lowest - 0.06), 1.02)
         label_rounds(axes, words, 0, numbers[-1])
@@ -98,7 +100,7 @@ def draw_accuracy_by_round(content: ReportContent) -> Picture:
         draw("accuracy", 250, plot),
         Text("Accuracy after each round; round 0 is the base detector", "라운드별 정확도 (0은 기본 모델)"),
         describe_progress("F1 on calls kept apart", "분리해 둔 통화의 F1", apart),
-        _accuracy_keys(content.run.unseen_type if recalls else None),
+        _accuracy_keys(content.run.unseen_type if recalls else None, chosen is not None),
     )
 
 
@@ -111,16 +113,25 @@ def _unseen_recalls(content: ReportContent) -> list[tuple[int, float]]:
     return [(0, content.before.recall_by_type[unseen]), *later]
 
 
-def _accuracy_keys(unseen: ScamType | None) -> tuple[Key, ...]:
-    """Name the lines that are drawn."""
-    lines = (
+def _chosen_round(content: ReportContent) -> tuple[int, float] | None:
+    """Return the round whose model went to the gate and its F1, where one did."""
+    chosen = content.release and content.release.chosen_round
+    rounds = ((o.report.number, o.kept_apart_f1) for o in content.rounds if o.report.number == chosen)
+    return next(rounds, None)
+
+
+def _accuracy_keys(unseen: ScamType | None, gate: bool) -> tuple[Key, ...]:
+    """Name the lines that are drawn, and the dot at the model that went to the gate."""
+    keys = [
         Key("line accent", Text("F1 on calls kept apart", "분리해 둔 통화의 F1")),
         Key("line before dotted", Text("F1 on the server's acceptance set", "서버 승인용 데이터의 F1")),
-    )
-    if unseen is None:
-        return lines
-    kind = SCAM_TYPES[unseen]
-    return (*lines, Key("line alert dashed", Text(f"recall, {kind.en}", f"{kind.ko} 재현율")))
+    ]
+    if unseen is not None:
+        kind = SCAM_TYPES[unseen]
+        keys.append(Key("line alert dashed", Text(f"recall, {kind.inside.en}", f"{kind.ko} 재현율")))
+    if gate:
+        keys.append(Key("dot accent", Text("went to the gate", "승인 관문에 오른 모델")))
+    return tuple(keys)
 
 
 def draw_detection(detection: CallDetection) -> Picture:
@@ -172,7 +183,7 @@ def draw_statistics(outcome: StatisticsOutcome) -> Picture:
 
     return Picture(
         "statistics",
-        draw("statistics", 40 + 46 * len(values), plot, Margins(left=120, right=20, bottom=32, top=8)),
+        draw("statistics", 40 + 46 * len(values), plot, Margins(left=116, right=20, bottom=32, top=8)),
         Text("Shares of verdicts: true, as received, as estimated", "판정 비율: 실제, 수신값, 추정값"),
         Text(
             "; ".join(f"{value_text(v).en}: true {percent(outcome.true_shares[v])}" for v in values),

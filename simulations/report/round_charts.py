@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from models.domain.privacy import Adversary, PrivacyUnit
+from models.domain.privacy import Adversary, PrivacyStatement, PrivacyUnit
 from simulations.report.content import RoundOutcome, UpdateNorms
 from simulations.report.picture import DASHED, Key, Picture, describe_progress, draw, label_rounds
 from simulations.report.vector import Ink, Words
-from simulations.report.wording import ADVERSARIES, UNITS, Text, decimal
+from simulations.report.wording import ADVERSARIES, UNITS, Text, decimal, simulated_mark
 
 BAR = 0.76
 """Width of a bar, in rounds."""
@@ -21,8 +21,6 @@ EPSILON_LINES = {
     (PrivacyUnit.CALL, Adversary.RECIPIENTS): (Ink.ACCENT, DASHED, "line accent dashed"),
     (PrivacyUnit.CALL, Adversary.SERVER): (Ink.ALERT, DASHED, "line alert dashed"),
 }
-
-EpsilonLines = dict[tuple[PrivacyUnit, Adversary], list[tuple[int, float]]]
 
 
 def draw_replies(rounds: Sequence[RoundOutcome]) -> Picture:
@@ -96,47 +94,40 @@ def _plot_norms(axes: Axes, known: Sequence[tuple[int, UpdateNorms]]) -> None:
     axes.plot(numbers, [norms.median for _, norms in known], "o", color=Ink.ACCENT, markersize=5)
 
 
-def draw_epsilon(rounds: Sequence[RoundOutcome], mark: Text | None) -> Picture | None:
-    """Draw the epsilon spent so far, a line for each unit and adversary; ``None`` where none is spent.
-
-    Args:
-        rounds: What was spent by the end of each.
-        mark: Says that the figures are simulated, where they are; it becomes part of the description.
-    """
-    lines: EpsilonLines = {}
-    for outcome in rounds:
-        for part in outcome.spent:
-            lines.setdefault((part.unit, part.against), []).append((outcome.report.number, part.epsilon))
-    if not lines:
+def draw_epsilon(rounds: Sequence[RoundOutcome], privacy: Sequence[PrivacyStatement]) -> Picture | None:
+    """Draw the epsilon spent so far, a line for each unit and adversary; ``None`` where none is spent."""
+    spent = [(o.report.number, part.unit, part.against, part.epsilon) for o in rounds for part in o.spent]
+    lines = [(s, [(n, e) for n, unit, who, e in spent if (unit, who) == (s.unit, s.against)]) for s in privacy]
+    drawn = [(statement, points) for statement, points in lines if points]
+    if not drawn:
         return None
 
     def plot(axes: Axes, words: Words) -> None:
-        for kind, points in lines.items():
-            ink, dash, _ = EPSILON_LINES[kind]
-            axes.plot(*zip(*points, strict=True), color=ink, linestyle=dash)
+        for statement, points in drawn:
+            ink, dash, _ = EPSILON_LINES[statement.unit, statement.against]
+            axes.plot(*zip(*points, strict=True), color=ink, linestyle=dash, marker="o", markevery=[-1])
         axes.set_ylim(bottom=0)
         label_rounds(axes, words, rounds[0].report.number, rounds[-1].report.number)
 
+    ends = [_describe_end(statement, points[-1][1]) for statement, points in drawn]
     return Picture(
         "epsilon",
-        draw("epsilon", 220, plot),
+        draw("epsilon", 230, plot),
         Text("Epsilon spent so far", "누적 엡실론"),
-        _describe_epsilon(lines, mark),
-        tuple(Key(EPSILON_LINES[kind][2], _epsilon_label(*kind)) for kind in lines),
+        Text("; ".join(end.en for end in ends), "; ".join(end.ko for end in ends)),
+        tuple(Key(EPSILON_LINES[s.unit, s.against][2], _epsilon_label(s)) for s, _ in drawn),
     )
 
 
-def _describe_epsilon(lines: EpsilonLines, mark: Text | None) -> Text:
-    """Say in words where each line ends."""
-    ends = [(_epsilon_label(*kind), decimal(points[-1][1])) for kind, points in lines.items()]
-    said = Text(
-        "; ".join(f"{label.en}: {end} at the end" for label, end in ends),
-        "; ".join(f"{label.ko}: 종료 시 {end}" for label, end in ends),
-    )
+def _describe_end(statement: PrivacyStatement, epsilon: float) -> Text:
+    """Say in words where a line ends, and what its figures stand for where they are simulated."""
+    label, end, mark = _epsilon_label(statement), decimal(epsilon), simulated_mark(statement)
+    said = Text(f"{label.en}: {end} at the end", f"{label.ko}: 종료 시 {end}")
     return said if mark is None else said + Text(f" ({mark.en})", f" ({mark.ko})")
 
 
-def _epsilon_label(unit: PrivacyUnit, against: Adversary) -> Text:
-    """Name one epsilon by its unit and its adversary."""
-    who = ADVERSARIES[against]
-    return Text(f"{UNITS[unit].en}, against {who.en}", f"{UNITS[unit].ko}, {who.ko} 기준")
+def _epsilon_label(statement: PrivacyStatement) -> Text:
+    """Name one epsilon by its unit and its adversary, and say where it is simulated."""
+    unit, who = UNITS[statement.unit], ADVERSARIES[statement.against]
+    label = Text(f"{unit.en}, against {who.en}", f"{unit.ko}, {who.ko} 기준")
+    return label if statement.simulated is None else label + Text(" (simulated)", " (모의값)")

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from simulations.report.wording import Text
 
-WIDTH = 440
+WIDTH = 400
 """Width of every picture in its own units, near the width of a phone, so that its words stay readable there."""
 
 SVG = "http://www.w3.org/2000/svg"

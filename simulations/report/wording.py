@@ -76,6 +76,10 @@ MODES = {
 }
 
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+"""Keeps a number and its unit on one line."""
+
+
 def value_text(value: str) -> Text:
     """Name a value of a statistic; one that has no words of its own is named by itself."""
     return STATISTIC_VALUES.get(value, Text(value, value))
@@ -101,8 +105,8 @@ def percent(share: float) -> str:
 def file_size(size: int) -> str:
     """Print bytes as people read them, in decimal units."""
     if size >= 1_000_000:
-        return f"{decimal(size / 1_000_000)} MB"
-    return f"{decimal(size / 1000, 1)} kB" if size >= 1000 else f"{size} B"
+        return f"{decimal(size / 1_000_000)}{NO_BREAK}MB"
+    return f"{decimal(size / 1000, 1)}{NO_BREAK}kB" if size >= 1000 else f"{size}{NO_BREAK}B"
 
 
 def small(value: float) -> str:

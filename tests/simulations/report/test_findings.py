@@ -11,6 +11,7 @@ from models.domain.privacy import Adversary, PrivacyUnit
 from models.domain.release import Verdict
 from simulations.report.content import Scores
 from simulations.report.findings import (
+    bound_odds,
     describe_change,
     find_accuracy,
     find_detection,
@@ -114,12 +115,19 @@ def test_two_units_are_never_mixed_in_one_heading() -> None:
     assert find_privacy((call,)).en == "The cost per call: epsilon 7.77 against those who receive releases"
 
 
+def test_an_epsilon_is_told_as_the_factor_that_it_allows() -> None:
+    # e^0 = 1, e^1.44 = 4.22, e^3 = 20.1, e^12 = 162,755
+    said = [bound_odds(epsilon).en for epsilon in (0.0, 1.44, 3.0, 12.0, 14.0, 1e9)]
+    assert said[:3] == ["1.0 times", "4.2 times", "20 times"]
+    assert said[3:] == ["162,755 times: promises little", *["over a million: promises nothing"] * 2]
+
+
 def test_no_privacy_is_said_plainly() -> None:
     assert find_privacy(()).en.startswith("This run protected nobody")
 
 
 def test_a_release_is_announced_only_where_every_condition_passed() -> None:
-    assert find_release(example_release()).en.startswith("Release 1.1.0 passed its gate: 6.83 MB")
+    assert find_release(example_release()).en.startswith("Release 1.1.0 passed its gate: 6.83\u00a0MB")
     assert find_release(example_release(passed=False)).en == "Nothing was released: the gate refused F1 0.842"
 
 
@@ -158,7 +166,7 @@ def test_wilson_intervals_agree_with_the_published_formula() -> None:
 
 
 def test_numbers_are_printed_as_people_read_them() -> None:
-    assert [file_size(size) for size in (512, 1802, 3_412_881)] == ["512 B", "1.8 kB", "3.41 MB"]
+    assert [file_size(size) for size in (512, 1802, 3_412_881)] == ["512\u00a0B", "1.8\u00a0kB", "3.41\u00a0MB"]
     assert [percent(share) for share in (0.0, 0.042, 0.0996, 0.55, -0.05)] == ["0.0%", "4.2%", "10%", "55%", "-5.0%"]
     assert [small(value) for value in (1e-6, 2.5e-10, 0.01, 0.0)] == ["1e-6", "2.5e-10", "0.01", "0"]
     assert decimal(-0.001) == "0.00"

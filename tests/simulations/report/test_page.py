@@ -152,9 +152,9 @@ def test_every_simulated_epsilon_is_marked_where_it_stands(page: str) -> None:
     mark = simulated_mark(statement)
     assert mark is not None
     assert mark.en == "simulated: stands for a cohort of 1,000; 50 really ran"
-    # lede, tile, heading, picture, its description, two cards and two columns of the table of rounds
-    assert page.count(mark.en) == 9
-    assert page.count(mark.ko) == 9
+    # lede, tile, heading, picture, its description of two lines, two cards and two columns of the table of rounds
+    assert page.count(mark.en) == 10
+    assert page.count(mark.ko) == 10
 
 
 def test_an_exact_epsilon_bears_no_mark() -> None:
