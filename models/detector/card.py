@@ -60,7 +60,7 @@ class DetectorCard:
     def _check_ranges(self) -> None:
         scheme, thresholds = self.scheme, self.thresholds
         sizes = (self.dimensions, self.hidden, self.parameters, scheme.buckets, scheme.shortest, scheme.most_per_word)
-        if min(sizes) < 1 or scheme.longest < scheme.shortest:
+        if min(sizes) < 1 or not scheme.shortest <= min(scheme.longest, 3):
             raise ModelFileError("the detector's metadata holds a size that no detector has")
         if not 0.5 < thresholds.suspicious <= thresholds.dangerous <= 1.0 or self.calibration.slope <= 0:
             raise ModelFileError("the detector's metadata holds alarm thresholds or a calibration that can't be")

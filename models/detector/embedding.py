@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.detector.model_file import read_arrays, write_arrays
 from models.errors import ModelFileError
-from models.text.ngrams import PADDING, NgramScheme, ngram_ids
+from models.text.ngrams import PADDING, NgramScheme, flat_ngram_ids
 
 _WORDS_AT_ONCE = 4096
 """Bounds the memory of embedding many words: about 9 n-grams of D numbers each."""
@@ -77,10 +77,8 @@ class NgramEmbedding:
 
     def _embed_some(self, words: Sequence[str]) -> NDArray[np.float32]:
         """As `embed`, without padding: n-grams of all words in one row, summed by word."""
-        ids = [ngram_ids(word, self.scheme) for word in words]
-        counts = np.array([len(row) for row in ids])
+        flat, counts = flat_ngram_ids(words, self.scheme)
         starts = np.cumsum(counts) - counts
-        flat = np.fromiter((number for row in ids for number in row), dtype=np.int64, count=int(counts.sum()))
         sums = np.add.reduceat(self.table[flat], starts, axis=0)  # (T, D)
         return np.asarray(sums / counts[:, np.newaxis], dtype=np.float32)
 

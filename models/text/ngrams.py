@@ -63,9 +63,49 @@ def ngram_ids(word: str, scheme: NgramScheme) -> tuple[int, ...]:
 
 def encode_words(words: Sequence[str], scheme: NgramScheme) -> NDArray[np.int32]:
     """Return ids of shape (T, M): T words, M the most n-grams of any of them, padded with ``PADDING``."""
-    rows = [ngram_ids(word, scheme) for word in words]
-    width = max((len(row) for row in rows), default=1)
-    ids = np.full((len(rows), width), PADDING, dtype=np.int32)  # (T, M)
-    for position, row in enumerate(rows):
-        ids[position, : len(row)] = row
+    flat, counts = flat_ngram_ids(words, scheme)
+    ids = np.full((len(words), max(int(counts.max(initial=1)), 1)), PADDING, dtype=np.int32)  # (T, M)
+    ids[np.arange(ids.shape[1]) < counts[:, np.newaxis]] = flat
     return ids
+
+
+def flat_ngram_ids(words: Sequence[str], scheme: NgramScheme) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the ids of all words in one row, and how many each word has (T,): `ngram_ids`, for all words at once."""
+    if not words:
+        return np.zeros(0, np.int32), np.zeros(0, np.int64)
+    text = "".join(f"<{word}>" for word in words)
+    characters = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+    lengths = np.array([len(word) + 2 for word in words])
+    last = np.cumsum(lengths)
+    room = np.repeat(last, lengths) - np.arange(len(characters))  # characters left in the word, by start of an n-gram
+    wanted = np.arange(scheme.shortest, scheme.longest + 1) <= room[:, np.newaxis]  # (characters, sizes of n-grams)
+    taken = wanted.astype(np.int64)
+    before = np.cumsum(taken).reshape(taken.shape) - taken
+    rank = before - np.repeat(before[last - lengths, 0], lengths)[:, np.newaxis]  # of an n-gram in its word
+    wanted &= rank < scheme.most_per_word
+    ids = (_hash_from_every_start(characters, scheme)[wanted] % np.uint32(scheme.buckets)).astype(np.int32) + 1
+    return ids, np.add.reduceat(wanted.sum(axis=1), last - lengths)
+
+
+def _hash_from_every_start(characters: NDArray[np.uint32], scheme: NgramScheme) -> NDArray[np.uint32]:
+    """Return fastText's hash of the n-grams of each size (columns) that begin at each character (rows)."""
+    units, sizes = _signed_utf8(characters)
+    hashes = np.full(len(characters), _FNV_OFFSET, dtype=np.uint32)
+    by_size = []
+    for length in range(scheme.longest):
+        place = np.minimum(np.arange(length, len(characters) + length), len(characters) - 1)
+        for number, unit in enumerate(units):
+            hashes = np.where(sizes[place] > number, (hashes ^ unit[place]) * np.uint32(_FNV_PRIME), hashes)
+        by_size.append(hashes)
+    return np.stack(by_size[scheme.shortest - 1 :], axis=1)
+
+
+def _signed_utf8(characters: NDArray[np.uint32]) -> tuple[list[NDArray[np.uint32]], NDArray[np.int64]]:
+    """Return the first, second, ... UTF-8 byte of each character, sign-extended as fastText does, and their number."""
+    sizes = np.digitize(characters, (0x80, 0x800, 0x10000)) + 1
+    lead = np.array([0, 0, 0xFFFFFFC0, 0xFFFFFFE0, 0xFFFFFFF0], dtype=np.uint32)[sizes]
+    units = []
+    for number in range(int(sizes.max())):
+        shifted = characters >> np.maximum(6 * (sizes - 1 - number), 0).astype(np.uint32)
+        units.append(shifted & np.uint32(0x3F) | np.uint32(0xFFFFFF80) if number else shifted | lead)
+    return units, sizes
