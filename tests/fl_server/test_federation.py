@@ -281,6 +281,8 @@ def test_a_run_killed_in_a_step_of_a_round_ends_as_an_uninterrupted_one(
     federation = Federation(plan, start_parameters(), tmp_path, kill_in_round(step, at_round, watcher))
     with pytest.raises(Killed):
         federation.run(small_grid())
+    # Only a saved round may be published: what people saw must still be there after the kill.
+    assert federation.rounds_done() == (at_round if step == "publish" else at_round - 1)
     if plan.person_privacy is not None:
         assert charged_rounds(tmp_path) == list(range(1, at_round + 1))
     require_equal_end(tmp_path, plan, uninterrupted[privacy], watcher.published)
