@@ -24,11 +24,13 @@ class PublishedFile:
     """A file that may be served.
 
     Attributes:
+        size: In bytes.
         etag: Changes whenever the file does.
         cache_control: As HTTP writes it.
     """
 
     path: Path
+    size: int
     etag: str
     cache_control: str
 
@@ -92,7 +94,7 @@ def _find(folder: Path, name: str, cache_control: str) -> PublishedFile | None:
         status = path.stat()
     except OSError:
         return None
-    return PublishedFile(path, f'"{status.st_mtime_ns:x}-{status.st_size:x}"', cache_control)
+    return PublishedFile(path, status.st_size, f'"{status.st_mtime_ns:x}-{status.st_size:x}"', cache_control)
 
 
 def _signed(path: Path) -> dict[str, Any]:

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from api.database import connect_database, downgrade_database, migrate_database, require_current_schema, transaction
+from api.tables import metadata
+from models.errors import BadInputError, UnreachableError, UsageError
+
+
+def test_migrations_go_up_and_down_and_up_again(bare_database_url: str) -> None:
+    engine = connect_database(bare_database_url)
+    with pytest.raises(BadInputError, match="migrate"):
+        require_current_schema(engine)
+    for _ in range(2):
+        assert migrate_database(engine) == "0001"
+        assert migrate_database(engine) == "0001"
+        require_current_schema(engine)
+        assert set(inspect(engine).get_table_names()) == {*metadata.tables, "alembic_version"}
+        downgrade_database(engine)
+        assert set(inspect(engine).get_table_names()) == {"alembic_version"}
+    engine.dispose()
+
+
+def test_migrated_tables_are_those_that_the_program_describes(bare_database_url: str) -> None:
+    engine = connect_database(bare_database_url)
+    migrate_database(engine)
+    with transaction(engine) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = [change for change in compare_metadata(context, metadata) if _matters(change)]
+    assert differences == []
+    engine.dispose()
+
+
+def _matters(change: object) -> bool:
+    # SQLite keeps no comments, so the comparison finds them missing there.
+    text_of_change = str(change)
+    return "modify_comment" not in text_of_change
+
+
+def test_a_database_of_another_revision_is_refused_with_what_to_do(bare_database_url: str) -> None:
+    engine = connect_database(bare_database_url)
+    migrate_database(engine)
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    with pytest.raises(BadInputError, match="0000, not 0001: run `python -m api migrate` first"):
+        require_current_schema(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "sqlite://", "sqlite:///:memory:", "mysql://user:hunter2@host/db", "nonsense", "postgres:hunter2"]
+)
+def test_only_sqlite_files_and_postgresql_are_taken_and_no_password_is_repeated(url: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        connect_database(url)
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_a_database_that_is_not_there_is_unreachable_and_its_address_is_not_told(tmp_path: Path) -> None:
+    for url in (f"sqlite:///{tmp_path}/no/such.db", "postgresql://me:hunter2@127.0.0.1:1/nothing?connect_timeout=2"):
+        with pytest.raises(UnreachableError) as refusal:
+            migrate_database(connect_database(url))
+        assert "hunter2" not in str(refusal.value)
+        assert "such.db" not in str(refusal.value)
+
+
+def test_what_is_deleted_from_a_sqlite_file_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "api.db"
+    engine = connect_database(f"sqlite:///{path}")
+    migrate_database(engine)
+    with transaction(engine) as connection:
+        connection.execute(text("INSERT INTO windows VALUES ('CANARY17', 'open', 0, NULL)"))
+    with transaction(engine) as connection:
+        connection.execute(text("DELETE FROM windows"))
+    engine.dispose()  # the last connection folds the log into the file and removes it
+    assert b"CANARY17" not in path.read_bytes()
+    assert not path.with_name("api.db-wal").exists()

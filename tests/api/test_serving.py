@@ -1,0 +1,240 @@
+"""The real program: processes, ports, TLS, signals."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from api.__main__ import main
+from api.process import running_api
+from fl_client.api_client import ApiClient, open_connection
+from fl_client.statistics import ReportBook, make_report
+from models.domain.consent import Purpose
+from models.domain.release import Verdict
+from models.domain.window import open_window
+from models.errors import UnreachableError
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a migrated database and keys."""
+    folder = tmp_path_factory.mktemp("api")
+    assert main(["migrate", *database(folder), "--keys", str(folder / "keys")]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(installed: Path) -> Iterator[str]:
+    with running_api(database(installed)[1], installed / "registry", installed / "keys", installed / "log") as url:
+        yield url
+
+
+def database(folder: Path) -> list[str]:
+    return ["--database", f"sqlite:///{folder}/api.db"]
+
+
+def serve(folder: Path, *options: str) -> list[str]:
+    return [
+        "serve",
+        "--port",
+        "0",
+        "--registry",
+        str(folder),
+        "--keys",
+        str(folder / "keys"),
+        *database(folder),
+        *options,
+    ]
+
+
+def test_many_devices_at_once_are_all_answered(url: str, tmp_path: Path) -> None:
+    window = open_window(datetime.now(UTC))
+    with open_connection(url) as connection, ThreadPoolExecutor(16) as pool:
+        texts = ApiClient(connection).consent_texts()
+        wanted = next(text for text in texts if (text.purpose, text.language) == (Purpose.STATISTICS, "ko"))
+
+        def take_part(number: int) -> str:
+            device = ApiClient(connection, ApiClient(connection).enroll())
+            device.give_consent(wanted)
+            report = make_report(window, [Verdict.NORMAL], {Purpose.STATISTICS}, ReportBook(tmp_path / str(number)))
+            return device.send_report(report).window
+
+        assert set(pool.map(take_part, range(60))) == {window.name}
+
+
+def test_the_operator_releases_early_while_the_api_runs(
+    installed: Path, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test_many_devices_at_once_are_all_answered(url, tmp_path)
+    assert main(["release-statistics", *database(installed)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"closed": []}
+    assert main(["release-statistics", "--early", *database(installed)]) == 0
+    closed = json.loads(capsys.readouterr().out)["closed"]
+    assert closed[0]["state"] == "released"
+    assert main(["release-statistics", "--early", *database(installed)]) == 4
+
+
+def test_a_slow_or_broken_client_gets_an_answer_or_nothing_but_harms_nobody(url: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    for garbage in (
+        b"\x00\xff\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 10_000 + b"\r\n",
+        b"POST / HTTP/1.1\r\n",
+    ):
+        with socket.create_connection((host, int(port)), timeout=5) as client, contextlib.suppress(ConnectionError):
+            client.sendall(garbage)
+            client.shutdown(socket.SHUT_WR)
+            client.recv(100)
+    assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+
+
+def test_nothing_of_a_person_or_a_device_is_in_the_log(installed: Path, url: str) -> None:
+    with open_connection(url) as connection:
+        credentials = ApiClient(connection).enroll()
+        ApiClient(connection, credentials).consents()
+        connection.get("/v1/consents?call=canary")
+    log = (installed / "log").read_text()
+    assert credentials.device_id not in log
+    assert "canary" not in log
+    # The server's own address, and that somebody, nobody knows who, sent what is no HTTP.
+    assert {line.partition(" http://")[0] for line in log.splitlines()} <= {
+        "listening on",
+        "WARNING uvicorn.error: Invalid HTTP request received.",
+    }
+
+
+def test_a_taken_port_is_one_line_and_exit_code_5(
+    installed: Path, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = url.rpartition(":")[2]
+    assert main([*serve(installed, "--plain-http"), "--port", port]) == 5
+    said = capsys.readouterr().err
+    assert "in use" in said
+    assert said.count("\n") == 1
+    with (
+        pytest.raises(UnreachableError, match="in use"),
+        running_api(database(installed)[1], installed, installed / "keys", tmp_path / "log", int(port)),
+    ):
+        pass
+
+
+def test_plain_http_is_refused_beyond_loopback(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(serve(installed, "--plain-http", "--host", "0.0.0.0")) == 4
+    assert "loopback" in capsys.readouterr().err
+    assert main(serve(installed)) == 2
+    assert main(serve(installed, "--plain-http", "--tls-cert", "x", "--tls-key", "y")) == 2
+    assert main(serve(installed, "--tls-cert", "x")) == 2
+    assert main(serve(installed, "--tls-cert", "x", "--tls-key", "y")) == 3
+
+
+def test_it_refuses_to_start_without_keys_or_with_open_ones(
+    installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for damage, code, said in (
+        (lambda path: path.unlink(), 3, "migrate"),
+        (lambda path: path.chmod(0o644), 4, "chmod 600"),
+        (lambda path: path.write_text("{"), 3, "damaged"),
+        (lambda path: path.write_text('{"current": "a", "keys": {"a": "AAAA"}}'), 3, "size"),
+    ):
+        keys = tmp_path / said.replace(" ", "")
+        assert main(["migrate", *database(installed), "--keys", str(keys)]) == 0
+        damage(keys / "encryption-keys.json")
+        assert main([*serve(installed, "--plain-http"), "--keys", str(keys)]) == code
+        assert said in capsys.readouterr().err
+
+
+def test_it_refuses_to_start_on_a_database_that_is_behind(installed: Path, tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "api.db").close()
+    assert main([*serve(tmp_path, "--plain-http"), "--keys", str(installed / "keys")]) == 3
+
+
+def test_migrating_again_changes_neither_tables_nor_keys(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path.name: path.read_bytes() for path in (installed / "keys").iterdir()}
+    assert main(["migrate", *database(installed), "--keys", str(installed / "keys")]) == 0
+    assert json.loads(capsys.readouterr().out) == {"revision": "0001", "keys_made": []}
+    assert before == {path.name: path.read_bytes() for path in (installed / "keys").iterdir()}
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in (installed / "keys").iterdir())
+
+
+def test_it_speaks_tls_and_the_client_checks_the_certificate(installed: Path, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    command = [sys.executable, "-m", "api", *serve(installed, "--host", "localhost")]
+    command += ["--tls-cert", str(certificate), "--tls-key", str(key)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ))
+    try:
+        assert process.stdout is not None
+        address = json.loads(process.stdout.readline())["url"]
+        assert address.startswith("https://localhost:")
+        with open_connection(address, ca_file=certificate) as connection:
+            device = ApiClient(connection, ApiClient(connection).enroll())
+            assert len(device.consents()) == 3
+        with open_connection(address) as connection, pytest.raises(UnreachableError):
+            ApiClient(connection).enroll()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+def test_killed_in_the_middle_no_acknowledged_enrolment_is_lost(installed: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "api", *serve(installed, "--plain-http")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    address = json.loads(process.stdout.readline())["url"]
+    acknowledged = []
+    with open_connection(address) as connection, ThreadPoolExecutor(4) as pool:
+
+        def enroll_until_it_dies(_: int) -> None:
+            with contextlib.suppress(UnreachableError):
+                while True:
+                    acknowledged.append(ApiClient(connection).enroll())
+                    if len(acknowledged) > 40:
+                        process.kill()
+
+        list(pool.map(enroll_until_it_dies, range(4)))
+    process.wait(10)
+    process.stdout.close()
+    again = running_api(database(installed)[1], tmp_path, installed / "keys", tmp_path / "log")
+    with again as url, open_connection(url) as connection:
+        assert all(len(ApiClient(connection, found).consents()) == 3 for found in acknowledged)
+    assert len(acknowledged) > 40
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "cert.pem", folder / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths
