@@ -100,7 +100,8 @@ def create_repository(
     """
     now = now or datetime.now(UTC)
     with sole_writer(registry):
-        if any(registry.metadata.iterdir()):
+        # The timestamp is written last: without it an earlier attempt was killed, and nobody trusts what it left.
+        if (registry.metadata / "timestamp.json").exists():
             raise RegistryError(f"{registry.metadata}: there is a repository already")
         root = Metadata(_root(offline, online, threshold, now + lifetimes.root))
         targets = Metadata(_top_level_targets(online, threshold, now + lifetimes.targets))

@@ -12,7 +12,7 @@ _FIRST_SYLLABLE, _LAST_SYLLABLE, _FINALS = ord("가"), ord("힣"), 28
 _FINAL_RIEUL = 8
 _JAMO_CONSONANTS = "ㄱㄲㄳㄴㄵㄶㄷㄸㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅃㅄㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _NUMBER = re.compile(r"[0-9]+$")
-_LATIN_STOP = re.compile(r"[aeiou][bckpt]$")
+_LATIN_STOP = re.compile(r"[aeiou](ck|([bckpt])\2?)$")
 _SILENT_END = re.compile(r"[^0-9A-Za-z가-힣ㄱ-ㅎㅏ-ㅣ]+$")
 
 

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.detector.evidence import EvidenceFinder
+from models.detector.explanation import CheckedExplainer, Finding, TemplateExplainer
+from models.domain.release import Verdict
+from models.text.clean import split_words
+
+WARNINGS = (Verdict.SUSPICIOUS, Verdict.DANGEROUS)
+SYLLABLES = st.characters(min_codepoint=ord("가"), max_codepoint=ord("힣"))
+
+
+def finding(verdict: Verdict, said: str, *tokens: str) -> Finding:
+    finder = EvidenceFinder()
+    finder.hear(said.split())
+    return Finding(verdict, tokens, finder.found, said.split())
+
+
+def explain(verdict: Verdict, said: str, *tokens: str) -> str:
+    return TemplateExplainer().explain(finding(verdict, said, *tokens))
+
+
+def test_the_reason_tells_who_calls_what_is_asked_and_which_pressure_is_used() -> None:
+    said = "중앙지검 수사관입니다 안전계좌로 이체해 주셔야 하고 안 하시면 구속됩니다"
+    assert explain(Verdict.DANGEROUS, said, "중앙지검", "안전계좌로") == (
+        "보이스피싱일 가능성이 높습니다. "
+        "검찰을 내세우고 안전 계좌로의 이체와 송금을 요구하며 체포·구속으로 압박하는 말이 들렸습니다. "
+        "판단에는 ‘중앙지검’, ‘안전계좌로’가 가장 크게 작용했습니다. "
+        "전화를 끊고 공식 대표 번호로 직접 확인하세요."
+    )
+
+
+def test_a_lure_is_told_as_a_lure() -> None:
+    assert "은행을 내세우며 낮은 금리를 미끼로 쓰는 말이 들렸습니다." in explain(
+        Verdict.SUSPICIOUS, "국민은행입니다 저금리로 바꿔 드려요"
+    )
+
+
+def test_one_kind_of_evidence_makes_one_phrase() -> None:
+    assert "앱 설치를 요구하는 말이 들렸습니다." in explain(Verdict.SUSPICIOUS, "어플 깔아 주세요")
+
+
+def test_a_warning_without_evidence_says_that_only_the_flow_is_alike() -> None:
+    assert "말의 흐름이 보이스피싱과 비슷합니다." in explain(Verdict.SUSPICIOUS, "내일 점심에 만나요", "점심에")
+
+
+def test_a_normal_call_with_evidence_names_it_and_doesnt_warn() -> None:
+    reason = explain(Verdict.NORMAL, "국민은행 고객센터입니다")
+    assert reason.startswith("은행, 고객 센터에 관한 말이 들렸지만")
+    assert "끊고" not in reason
+
+
+def test_a_normal_call_without_evidence_says_that_nothing_was_heard() -> None:
+    assert explain(Verdict.NORMAL, "점심 먹었어") == "보이스피싱에서 흔한 요구나 압박은 들리지 않았습니다."
+
+
+def test_before_the_first_word_nothing_is_judged() -> None:
+    assert explain(Verdict.NORMAL, "") == "아직 들린 말이 없어 판단하지 않았습니다."
+
+
+@pytest.mark.parametrize(
+    ("token", "particle"), [("통장", "이"), ("계좌", "가"), ("OTP", "가"), ("100", "이"), ("URL", "이")]
+)
+def test_the_particle_after_the_key_tokens_is_right(token: str, particle: str) -> None:
+    assert f"‘{token}’{particle} 가장 크게" in explain(Verdict.NORMAL, "말", token)
+
+
+@given(
+    st.lists(st.text(SYLLABLES, min_size=2, max_size=5), min_size=1, max_size=30),
+    st.sampled_from(Verdict),
+    st.integers(0, 5),
+)
+def test_every_call_gets_a_reason_without_any_word_but_its_key_tokens(
+    words: list[str], verdict: Verdict, tokens: int
+) -> None:
+    heard = " ".join([*words, "검찰", "계좌번호", "지금바로"])
+    told = finding(verdict, heard, *words[:tokens])
+    # The same evidence and key tokens with all other words gone: nothing else can have come from the call.
+    bare = Finding(verdict, told.key_tokens, told.evidence, ["말"])
+    reason = TemplateExplainer().explain(told)
+    assert reason == TemplateExplainer().explain(bare)
+    assert reason.endswith(".")
+    assert ("보이스피싱일" in reason) == (verdict in WARNINGS)
+    assert all(f"‘{token}’" in reason for token in told.key_tokens)
+
+
+def test_a_finding_shows_no_word_of_the_call_when_it_is_printed() -> None:
+    assert "비밀스러운" not in repr(finding(Verdict.NORMAL, "비밀스러운 이야기"))
+
+
+class Model:
+    """A language model's place: says what the test tells it to."""
+
+    def __init__(self, says: str | Exception) -> None:
+        self.says = says
+
+    def explain(self, finding: Finding) -> str:
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says
+
+
+TOLD = finding(Verdict.DANGEROUS, "검찰인데요 홍길동씨 통장이 범죄에 쓰였습니다", "통장이")
+
+
+def test_a_plugged_in_model_that_keeps_the_rule_is_heard() -> None:
+    reason = "수사기관이라면서 ‘통장이’ 쓰였다고 겁을 줍니다."
+    assert CheckedExplainer(Model(reason)).explain(TOLD) == reason.strip()
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "홍길동씨 이름을 댔습니다.",
+        "통장이 쓰였습니다 하고 말했습니다.",
+        "",
+        "   ",
+        "This call is dangerous.",
+        "가" * 401,
+        RuntimeError("out of memory"),
+    ],
+)
+def test_a_plugged_in_model_that_breaks_the_rule_or_fails_is_replaced(says: str | Exception) -> None:
+    assert CheckedExplainer(Model(says)).explain(TOLD) == TemplateExplainer().explain(TOLD)
+
+
+def test_the_templates_themselves_pass_the_check() -> None:
+    own = TemplateExplainer().explain(TOLD)
+    assert CheckedExplainer(Model(own)).explain(TOLD) == own
+    assert split_words(own)
