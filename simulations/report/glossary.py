@@ -37,8 +37,8 @@ GLOSSARY = {
     "acceptance-set": Entry(
         Text("acceptance set", "승인용 데이터"),
         Text(
-            "The server's own calls, by which it chooses the best round and decides on a release.",
-            "서버가 최선의 라운드를 고르고 배포를 결정할 때 쓰는 서버 자체의 통화.",
+            "The server's own calls, by which it chooses a round and decides on its release.",
+            "서버가 라운드를 고르고 배포를 결정할 때 쓰는 서버 자체의 통화.",
         ),
     ),
     "recall": Entry(

@@ -140,7 +140,7 @@ def _epsilon_tile(content: ReportContent) -> Tile:
 
 def spoken_lines(detection: CallDetection) -> list[tuple[float | None, list[tuple[str, bool]]]]:
     """Return what was said, line by line with its second, each word with whether it was ever a key word."""
-    keys = {token.word for window in detection.windows for token in window.key_tokens if token.word}
+    keys = {word for window in detection.windows for word in window.key_tokens if word}
     timed: list[tuple[float | None, str]] = [(segment.start, segment.text) for segment in detection.call.segments]
     lines = timed or [(None, detection.call.transcript)]
     return [(start, [(word, any(key in word for key in keys)) for word in text.split()]) for start, text in lines]

@@ -54,7 +54,7 @@ class ReleaseCard:
 
     Attributes:
         version: The release's version, or the one that it would have had.
-        chosen_round: The round whose model was best on the server's acceptance set.
+        chosen_round: The round whose model was chosen on the server's acceptance set.
         gate: The gate's conditions; the model is released only where all passed.
     """
 
@@ -72,21 +72,16 @@ class ReleaseCard:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyToken:
-    """A word that the detector attended to, and its share of the attention."""
-
-    word: str
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
 class WindowJudgement:
-    """What the device said after so many seconds of the call; the reason is Korean, as its user reads it."""
+    """What the device said after so many seconds of the call.
+
+    ``key_tokens`` are at most five words of it; the reason is Korean, as the device's owner reads it.
+    """
 
     seconds: float
     score: float
     verdict: Verdict
-    key_tokens: tuple[KeyToken, ...]
+    key_tokens: tuple[str, ...]
     reason: str
 
     def __post_init__(self) -> None:

@@ -26,7 +26,6 @@ from simulations.report.content import (
 from simulations.report.product import (
     CallDetection,
     GateCheck,
-    KeyToken,
     Quantisation,
     ReleaseCard,
     ReleaseFile,
@@ -133,9 +132,7 @@ def example_call() -> Call:
 
 def example_detection() -> CallDetection:
     def window(seconds: float, score: float, verdict: Verdict, reason: str, *words: str) -> WindowJudgement:
-        return WindowJudgement(
-            seconds, score, verdict, tuple(KeyToken(w, 0.3 / (i + 1)) for i, w in enumerate(words)), reason
-        )
+        return WindowJudgement(seconds, score, verdict, words, reason)
 
     return CallDetection(
         example_call(),

@@ -18,7 +18,6 @@ from models.domain.release import Verdict
 from simulations.report.content import ReportContent, RoundOutcome
 from simulations.report.glossary import GLOSSARY
 from simulations.report.page import render_report
-from simulations.report.product import KeyToken
 from simulations.report.wording import simulated_mark
 from tests.simulations.report.example import (
     UNSEEN,
@@ -116,7 +115,7 @@ def test_hostile_text_stays_text_wherever_it_can_stand() -> None:
     content = example_content()
     assert content.release is not None
     assert content.detection is not None
-    window = replace(content.detection.windows[0], reason=HOSTILE, key_tokens=(KeyToken(HOSTILE, 0.5),))
+    window = replace(content.detection.windows[0], reason=HOSTILE, key_tokens=(HOSTILE,))
     call = replace(content.detection.call, segments=(Segment(0.0, 1.0, HOSTILE),))
     hostile = replace(
         content,
