@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -20,7 +20,7 @@ from models.domain.call import Call
 from models.domain.consent import Purpose
 from models.domain.release import Verdict
 from models.domain.statistic import REPORTS_BEFORE_RELEASE, VERDICT
-from models.domain.window import Window
+from models.domain.window import Window, open_window
 from models.errors import ConsentRefusedError
 from models.text.window import words_until
 from simulations.report.product import ShareEstimate, StatisticsOutcome
@@ -72,7 +72,7 @@ def report_verdicts(
     Returns:
         What they did; ``None`` where nobody consented.
     """
-    window = Window.containing(datetime.now(UTC) - timedelta(weeks=1))
+    window = open_window(datetime.now(UTC))
     text = _statistics_text(connection)
     rng = random.Random(seed)  # noqa: S311  a simulation's
     reported: list[tuple[str, Report, ApiClient]] = []

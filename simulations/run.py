@@ -18,6 +18,7 @@ from models.detector.training import TrainingSettings, train_detector
 from models.domain.call import Call
 from models.domain.privacy import PrivacyStatement
 from models.domain.round import RoundReport
+from models.domain.statistic import REPORTS_BEFORE_RELEASE
 from models.durable_file import write_durably
 from simulations.data import WorldCalls, gather_calls
 from simulations.federating import Ears, WatchedFederation, drop_out
@@ -32,7 +33,7 @@ from simulations.report.page import render_report
 from simulations.report.product import CallDetection, StatisticsOutcome
 from simulations.reporting import judge_population, learn, report_verdicts
 from simulations.scenarios import Drift, deal_scenarios, drift_named
-from simulations.service import ApiPlace, run_api, serving_api
+from simulations.service import ApiPlace, release_window, serving_api
 from simulations.settings import RunSettings
 from simulations.spending import plan_federation
 from simulations.workspace import Workspace
@@ -169,8 +170,6 @@ def _use_release(
         log=workspace.logs / "api.log",
     )
     workspace.api.mkdir(parents=True, exist_ok=True)
-    with bars.step("Starting the API"):
-        run_api(place, "migrate")
     with serving_api(place) as api_url:
         url = taps.socket(api_url)
         detection = _listen(settings, field, release, workspace, url, bars)
@@ -202,7 +201,8 @@ def _report(
         reported = report_verdicts(connection, verdicts, settings.seed, advance)
         if reported is None:
             return None
-        run_api(place, "release-statistics", "--window", reported.window.name, "--early")
+        if len(reported.reports) >= REPORTS_BEFORE_RELEASE:
+            release_window(place)
         return learn(reported)
 
 

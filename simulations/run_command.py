@@ -104,7 +104,7 @@ def _detection(content: ReportContent) -> list[str]:
     warned = content.detection.first_warning
     if warned is None:
         return ["The device heard the demo's call to its end and gave no warning."]
-    words = ", ".join(token.word for token in warned.key_tokens)
+    words = ", ".join(warned.key_tokens)
     return [
         f"The device warned after {warned.seconds:g} s: {_VERDICTS[warned.verdict]}, score {warned.score:.2f}",
         f"  key words: {words}",
