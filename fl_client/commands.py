@@ -14,6 +14,7 @@ from fl_client.releases import trust_root, update_release
 from models.command import console, print_json
 from models.corpus.reader import read_calls
 from models.detector.explanation import VERDICT_NAMES
+from models.detector.onnx_contract import ModelVariant
 from models.detector.runtime import OnnxDetector
 from models.domain.call import Call
 from models.domain.release import Verdict
@@ -51,7 +52,7 @@ def update_device(base_url: str, home: Path, root: Path | None, as_json: bool) -
     """
     if root is not None:
         trust_root(home, _read_root(root))
-    update = update_release(home, base_url, OnnxDetector.load)
+    update = update_release(home, base_url, _try_release)
     installed = update.installed
     if as_json:
         place = None if installed is None else {"version": installed.version, "directory": str(installed.directory)}
@@ -60,6 +61,11 @@ def update_device(base_url: str, home: Path, root: Path | None, as_json: bool) -
         console.print("no release was published yet")
     else:
         console.print(f"release {installed.version} {'is now' if update.changed else 'was already'} in use")
+
+
+def _try_release(directory: Path) -> None:
+    for variant in (ModelVariant.INT8, ModelVariant.INT8_ORT):
+        OnnxDetector.load(directory, variant)
 
 
 def _choose(calls: Sequence[Call], only: str | None) -> Sequence[Call]:

@@ -113,11 +113,11 @@ def append_record(folder: Path, name: str, record: Mapping[str, Any]) -> None:
 
     Raises:
         RecordExistsError: There is a record of this name with another content; the same content again changes nothing.
-        RegistryError: The folder can't be written.
+        RegistryError: The folder can't be written, or the record holds a number that isn't finite.
     """
-    content = json.dumps(record, ensure_ascii=False, allow_nan=False, sort_keys=True).encode() + b"\n"
+    content = _encode(record)
     path = folder / f"{name}.json"
-    if not _RECORD.fullmatch(path.name):
+    if not _RECORD.fullmatch(f"{name}.json"):
         raise RegistryError(f"{folder}: a record is named with small letters, digits and hyphens")
     try:
         _write_once(path, content)
@@ -165,6 +165,13 @@ def write_in_place(path: Path, content: bytes) -> None:
     """
     with _durable_draft(path, content) as draft:
         draft.replace(path)
+
+
+def _encode(record: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(record, ensure_ascii=False, allow_nan=False, sort_keys=True).encode() + b"\n"
+    except ValueError as error:
+        raise RegistryError("a record's numbers must be finite") from error
 
 
 def _parse_round(name: str, record: dict[str, Any]) -> RoundReport:
