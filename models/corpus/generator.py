@@ -20,6 +20,12 @@ _ID_PARTS = 4
 _LONGEST_CUT = 15
 """Words missing at most at either end of a recording."""
 
+_LATE_START = 0.35
+"""Share of the recordings that begin when the call is under way, as many published recordings of vishing do."""
+
+_LATEST_START = 0.5
+"""Share of a call's turns that such a recording lacks at most."""
+
 
 def generate_calls(
     count: int,
@@ -109,7 +115,7 @@ def _generate(scenario: Scenario, call_id: str, noise: float) -> Call:
     # A call's own generator: what one call draws never changes the next.
     rng = random.Random(call_id)  # noqa: S311 - nothing secret is drawn
     slots = draw_slots(_slot_values(), rng)
-    said = [Turn(turn.speaker, fill(turn.text, slots, rng)) for turn in unfold(scenario, rng)]
+    said = [Turn(turn.speaker, fill(turn.text, slots, rng)) for turn in _recorded(unfold(scenario, rng), rng)]
     spoken = speak(said, rng, filler_rate=rng.uniform(0.0, 0.07), dialect_chance=0.15)
     heard = _heard([turn.text for turn in spoken], noise, rng)
     return Call(
@@ -135,6 +141,11 @@ def _drawn(stage: Stage, rng: random.Random) -> list[Exchange]:
 
 def _happens(stage: Stage, mood: str | None, rng: random.Random) -> bool:
     return (not stage.only_if or mood in stage.only_if) and rng.random() < stage.chance
+
+
+def _recorded(turns: Sequence[Turn], rng: random.Random) -> Sequence[Turn]:
+    late = rng.random() < _LATE_START
+    return turns[int(len(turns) * rng.uniform(0.0, _LATEST_START)) :] if late else turns
 
 
 def _heard(texts: Sequence[str], noise: float, rng: random.Random) -> list[list[str]]:
