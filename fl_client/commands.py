@@ -33,7 +33,7 @@ def detect_calls(model: Path, calls: Path, only: str | None, as_json: bool) -> N
     """
     chosen = _choose(read_calls(calls), only)
     detector = OnnxDetector.load(model)
-    judged = [(call, list(judge_call(call, detector))) for call in chosen]
+    judged = ((call, list(judge_call(call, detector))) for call in chosen)
     if as_json:
         print_json({"calls": [_call_as_json(call, judgements) for call, judgements in judged]})
         return

@@ -6,8 +6,8 @@ Only kinds and how often they came are kept, never the words. The words to look 
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -27,97 +27,89 @@ class Aspect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A kind of evidence. ``name`` is ours, not a word of the call."""
+    """A kind of evidence.
+
+    Attributes:
+        aspect: What it tells.
+        name: Ours, not a word of the call; stands in the reason.
+        rank: Place in the lexicon; of two callers named in one call, the earlier is rather the one claimed.
+    """
 
     aspect: Aspect
     name: str
+    rank: int
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """What is looked for. ``anywhere``: also inside a word, else only from a word's beginning on."""
+class Lexicon:
+    """Patterns by their first letter: those that stand at a word's beginning, and those that stand inside one too."""
 
-    text: str
-    anywhere: bool
-    evidence: Evidence
+    beginning: Mapping[str, Sequence[tuple[str, Evidence]]]
+    inside: Mapping[str, Sequence[tuple[str, Evidence]]]
+    longest: int
 
 
 class EvidenceFinder:
     """Gathers the evidence of one call as it grows. Keeps counts and the last few letters, no more."""
 
     def __init__(self) -> None:
+        self._lexicon = load_lexicon()
         self._counts: Counter[Evidence] = Counter()
         self._open = ""
         self._open_starts: list[int] = []
 
     def hear(self, words: Sequence[str]) -> None:
-        """Take in the words spoken since the last time."""
-        ends = _longest_pattern()
+        """Take in the words spoken since the last time.
+
+        Letters are joined over the spaces, so that wrong spacing hides nothing.
+        """
         text = self._open + "".join(words)
-        starts, at = self._open_starts[:], len(self._open)
+        starts, at = self._open_starts, len(self._open)
         for word in words:
             starts.append(at)
             at += len(word)
-            self._find_inside(word)
-        # A pattern may still go on in words that are yet to come: its beginning waits until it can't.
-        waiting = [start for start in starts if len(text) - start < ends]
-        for start in starts[: len(starts) - len(waiting)]:
-            self._find_from(text, start)
-        kept_from = waiting[0] if waiting else len(text)
-        self._open, self._open_starts = text[kept_from:], [start - kept_from for start in waiting]
+            if not self._lexicon.inside.keys().isdisjoint(word):
+                self._counts.update(self._inside(word))
+        # A pattern may go on in words that are yet to come: its beginning waits until it can't.
+        settled = sum(len(text) - start >= self._lexicon.longest for start in starts)
+        self._counts.update(self._beginning(text, starts[:settled]))
+        kept_from = starts[settled] if settled < len(starts) else len(text)
+        self._open, self._open_starts = text[kept_from:], [start - kept_from for start in starts[settled:]]
 
     @property
     def found(self) -> tuple[Evidence, ...]:
         """What was found so far, the most frequent first; equally frequent kinds go by the lexicon's order."""
         counts = self._counts.copy()
-        for start in self._open_starts:
-            counts.update(_matches(self._open, start))
-        places = {evidence: place for place, evidence in enumerate(_kinds())}
-        return tuple(sorted(counts, key=lambda evidence: (-counts[evidence], places[evidence])))
+        counts.update(self._beginning(self._open, self._open_starts))
+        return tuple(sorted(counts, key=lambda evidence: (-counts[evidence], evidence.rank)))
 
-    def _find_from(self, text: str, start: int) -> None:
-        self._counts.update(_matches(text, start))
+    def _beginning(self, text: str, starts: Sequence[int]) -> list[Evidence]:
+        patterns = self._lexicon.beginning
+        return [
+            evidence
+            for start in starts
+            for pattern, evidence in patterns.get(text[start : start + 1], ())
+            if text.startswith(pattern, start)
+        ]
 
-    def _find_inside(self, word: str) -> None:
+    def _inside(self, word: str) -> Iterator[Evidence]:
         for start, letter in enumerate(word):
-            for pattern in _patterns().get(letter, ()):
-                if pattern.anywhere and word.startswith(pattern.text, start):
-                    self._counts[pattern.evidence] += 1
-
-
-def _matches(text: str, start: int) -> list[Evidence]:
-    patterns = _patterns().get(text[start : start + 1], ())
-    return [p.evidence for p in patterns if not p.anywhere and text.startswith(p.text, start)]
+            for pattern, evidence in self._lexicon.inside.get(letter, ()):
+                if word.startswith(pattern, start):
+                    yield evidence
 
 
 @cache
-def _kinds() -> tuple[Evidence, ...]:
-    return tuple(dict.fromkeys(pattern.evidence for pattern in _lexicon()))
-
-
-@cache
-def _longest_pattern() -> int:
-    return max(len(pattern.text) for pattern in _lexicon())
-
-
-@cache
-def _patterns() -> Mapping[str, tuple[Pattern, ...]]:
-    by_letter: dict[str, tuple[Pattern, ...]] = {}
-    for pattern in _lexicon():
-        first = pattern.text[0]
-        by_letter[first] = (*by_letter.get(first, ()), pattern)
-    return by_letter
-
-
-@cache
-def _lexicon() -> tuple[Pattern, ...]:
+def load_lexicon() -> Lexicon:
+    """Return the lexicon that ships with the detector."""
     text = Path(__file__).with_name("evidence.toml").read_text(encoding="utf-8")
-    return tuple(
-        Pattern(
-            pattern.removeprefix(_ANYWHERE),
-            pattern.startswith(_ANYWHERE),
-            Evidence(Aspect(kind["aspect"]), kind["name"]),
-        )
-        for kind in tomllib.loads(text)["evidence"]
-        for pattern in kind["patterns"].split()
-    )
+    beginning: dict[str, list[tuple[str, Evidence]]] = defaultdict(list)
+    inside: dict[str, list[tuple[str, Evidence]]] = defaultdict(list)
+    longest = 0
+    for rank, kind in enumerate(tomllib.loads(text)["evidence"]):
+        evidence = Evidence(Aspect(kind["aspect"]), kind["name"], rank)
+        for written in kind["patterns"].split():
+            pattern = written.removeprefix(_ANYWHERE)
+            (inside if written.startswith(_ANYWHERE) else beginning)[pattern[0]].append((pattern, evidence))
+            longest = max(longest, len(pattern))
+    return Lexicon(dict(beginning), dict(inside), longest)

@@ -108,7 +108,7 @@ def _explain_normal(evidence: Sequence[Evidence]) -> str:
 
 def _tell_evidence(evidence: Sequence[Evidence]) -> str:
     """Say in one sentence who is claimed to call, what is asked and which pressure or lure is used."""
-    told = [(aspect, [kind.name for kind in evidence if kind.aspect is aspect][:_MOST_NAMES]) for aspect in Aspect]
+    told = [(aspect, _names_of(aspect, evidence)) for aspect in Aspect]
     phrases = [_phrase(aspect, names) for aspect, names in told if names]
     if not phrases:
         return _ONLY_THE_FLOW
@@ -116,6 +116,14 @@ def _tell_evidence(evidence: Sequence[Evidence]) -> str:
     links = ["고"] * max(len(firsts) - 1, 0) + ["며"] * bool(firsts)
     joined = "".join(f"{phrase}{link} " for phrase, link in zip(firsts, links, strict=True))
     return f"{joined}{last}는 말이 들렸습니다."
+
+
+def _names_of(aspect: Aspect, evidence: Sequence[Evidence]) -> list[str]:
+    of_aspect = [kind for kind in evidence if kind.aspect is aspect]
+    if aspect is Aspect.CALLER:
+        # A prosecutor's call speaks of banks more often than of prosecutors; a bank's own never of prosecutors.
+        of_aspect.sort(key=lambda kind: kind.rank)
+    return [kind.name for kind in of_aspect[:_MOST_NAMES]]
 
 
 def _phrase(aspect: Aspect, names: Sequence[str]) -> str:

@@ -33,6 +33,11 @@ def test_the_reason_tells_who_calls_what_is_asked_and_which_pressure_is_used() -
     )
 
 
+def test_who_is_claimed_goes_by_rank_not_by_how_often_a_bank_is_named() -> None:
+    said = "검찰청인데요 국민은행 신한은행 농협 택배"
+    assert "검찰과 은행을 내세우는 말이" in explain(Verdict.DANGEROUS, said)
+
+
 def test_a_lure_is_told_as_a_lure() -> None:
     assert "은행을 내세우며 낮은 금리를 미끼로 쓰는 말이 들렸습니다." in explain(
         Verdict.SUSPICIOUS, "국민은행입니다 저금리로 바꿔 드려요"
