@@ -126,20 +126,22 @@ def train_privately(
         noise_multiplier=privacy.noise_multiplier,
         max_grad_norm=privacy.clip_norm,
     )
+    vishing_weight = torch.tensor(task.vishing_weight)
     for _ in range(task.epochs):
         for batch in loader:
-            _step(module, optimizer, batch)
+            _step(module, optimizer, batch, vishing_weight)
     network.lstm.load_state_dict(_lstm_weights(private))
     # One entry: neither noise nor rate changes within a training. The loader's own length may be off by rounding.
     (steps,) = engine.accountant.history
     return CallSteps(*steps)
 
 
-def _step(module: nn.Module, optimizer: DPOptimizer, batch: list[Tensor]) -> None:
+def _step(module: nn.Module, optimizer: DPOptimizer, batch: list[Tensor], vishing_weight: Tensor) -> None:
     """Take one step. An empty Poisson batch takes one too, of noise alone: leaving it out would tell of it."""
     optimizer.zero_grad()
     logits = module(batch[0], batch[1])
-    binary_cross_entropy_with_logits(logits, batch[2]).backward()  # type: ignore[no-untyped-call]
+    loss = binary_cross_entropy_with_logits(logits, batch[2], pos_weight=vishing_weight)
+    loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
 
 

@@ -114,13 +114,15 @@ def _pad(calls: Sequence[LabelledWords]) -> Batch:
 
 def _train_plainly(network: Classifier, batch: Batch, task: LocalTask, generator: np.random.Generator) -> None:
     optimizer = torch.optim.SGD(network.parameters(), lr=task.learning_rate)
+    vishing_weight = torch.tensor(task.vishing_weight)
     for _ in range(task.epochs):
         order = torch.from_numpy(generator.permutation(len(batch.labels)))
         for rows in torch.split(order, task.batch_calls):
             longest = int(batch.lengths[rows].max())
             logits, _ = network(batch.embedded[rows, :longest], batch.lengths[rows])
             optimizer.zero_grad()
-            binary_cross_entropy_with_logits(logits, batch.labels[rows]).backward()  # type: ignore[no-untyped-call]
+            loss = binary_cross_entropy_with_logits(logits, batch.labels[rows], pos_weight=vishing_weight)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from models.corpus.generator import generate_calls
 from models.corpus.reader import read_calls
 from models.corpus.scenario import Scenario, load_scenarios
 from models.corpus.splits import split_by_group
-from models.domain.call import Call
+from models.domain.call import Call, Label
 from simulations.scenarios import Drift, Worlds, deal_scenarios
 from simulations.settings import RunSettings
 
@@ -19,6 +21,9 @@ VISHING_ON_DEVICES = 0.2
 """Share of the devices' calls that are vishing: far above life's, or a small population would hold none."""
 
 VISHING_WHERE_MEASURED = 0.35
+
+HARD_SHARE = 0.2
+"""Of the normal calls that people receive: calls of banks, offices and couriers among everyday talk. An assumption."""
 
 KEPT_APART_SHARE = 0.2
 """Of the user's own calls."""
@@ -68,9 +73,28 @@ def _server_calls(scenarios: tuple[Scenario, ...], seed: int, drift: Drift) -> l
 
 
 def _measured_calls(scenarios: tuple[Scenario, ...], count: int, seed: int) -> list[Call]:
-    return generate_calls(count, seed, scenarios=scenarios, vishing_share=VISHING_WHERE_MEASURED)
+    return _received_calls(scenarios, count, seed, VISHING_WHERE_MEASURED)
 
 
 def _device_calls(worlds: Worlds, settings: RunSettings) -> list[Call]:
     count = CALLS_A_DEVICE * settings.devices
-    return generate_calls(count, settings.seed + 2, scenarios=worlds.devices, vishing_share=VISHING_ON_DEVICES)
+    return _received_calls(worlds.devices, count, settings.seed + 2, VISHING_ON_DEVICES)
+
+
+def _received_calls(scenarios: Sequence[Scenario], count: int, seed: int, vishing_share: float) -> list[Call]:
+    """Return calls in the mix in which people receive them, in random order."""
+    vishing = round(count * vishing_share)
+    hard = round((count - vishing) * HARD_SHARE)
+    parts = (
+        (vishing, [scenario for scenario in scenarios if scenario.label is Label.VISHING]),
+        (hard, [scenario for scenario in scenarios if scenario.hard]),
+        (count - vishing - hard, [s for s in scenarios if s.label is Label.NORMAL and not s.hard]),
+    )
+    calls = [
+        call
+        for number, of_part in parts
+        if number
+        for call in generate_calls(number, seed, scenarios=of_part, vishing_share=float(of_part[0].label))
+    ]
+    random.Random(seed).shuffle(calls)  # noqa: S311  a simulation's
+    return calls

@@ -21,7 +21,7 @@ from models.domain.round import RoundReport
 from models.domain.statistic import REPORTS_BEFORE_RELEASE
 from models.durable_file import write_durably
 from simulations.data import WorldCalls, gather_calls
-from simulations.federating import Ears, WatchedFederation, drop_out
+from simulations.federating import Ears, WatchedFederation, drop_out, rehearse_on
 from simulations.grid import Wiretap
 from simulations.listening import Device, install_release, listen, make_demo_call
 from simulations.measuring import Judge
@@ -139,6 +139,7 @@ def _federate(
         plan_federation(settings),
         field.base.parameters,
         field.judge,
+        rehearse_on(Population([field.calls.server], field.base.embedding).calls_of(0)),
         workspace.federation,
         _publisher(registry),
         drop_out(settings.seed, settings.dropout),

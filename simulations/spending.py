@@ -30,9 +30,10 @@ CLIP_NORM, NOISE_MULTIPLIER, PERSON_DELTA, PARTICIPATIONS = 0.3, 1.0, 1e-6, 5
 
 CALL_PRIVACY = CallPrivacy(clip_norm=1.0, noise_multiplier=1.0, batch_calls=4, delta=1e-5)
 
-SERVER_STEP = ServerStep(learning_rate=1.0, momentum=0.9)
+SERVER_STEP = ServerStep(learning_rate=15.0, momentum=0.9, rehearsal=0.1)
+"""Clipped updates are short and their noise is averaged over rounds, so the server's step is long."""
 
-LOCAL_EPOCHS, LOCAL_BATCH, LOCAL_LEARNING_RATE = 2, 8, 0.5
+LOCAL_EPOCHS, LOCAL_BATCH, LOCAL_LEARNING_RATE, VISHING_WEIGHT = 5, 8, 1.0, 3.0
 
 FEWEST_WORDS, MOST_WORDS = 15, 103
 """Words spoken in the first 10 s and 60 s of a call."""
@@ -70,6 +71,7 @@ def plan_federation(settings: RunSettings) -> FederationPlan:
             epochs=LOCAL_EPOCHS,
             batch_calls=LOCAL_BATCH,
             learning_rate=LOCAL_LEARNING_RATE,
+            vishing_weight=VISHING_WEIGHT,
             shortest_words=FEWEST_WORDS,
             longest_words=MOST_WORDS,
             clip_norm=person.clip_norm if person else None,

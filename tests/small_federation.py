@@ -36,6 +36,7 @@ TASK = LocalTask(
     epochs=1,
     batch_calls=4,
     learning_rate=0.5,
+    vishing_weight=1.0,
     shortest_words=2,
     longest_words=6,
     clip_norm=1.0,
@@ -114,6 +115,7 @@ class Watcher:
         """Return surroundings that tell this watcher."""
         return Surroundings(
             judge=judge,
+            rehearse=None,
             before_saving=lambda report, _model: self.before_saving.append(report),
             publish=self.published.append,
             clock=TestClock().clock(),

@@ -27,6 +27,7 @@ def task_to_values(task: LocalTask) -> TaskValues:
         "epochs": task.epochs,
         "batch-calls": task.batch_calls,
         "learning-rate": task.learning_rate,
+        "vishing-weight": task.vishing_weight,
         "shortest-words": task.shortest_words,
         "longest-words": task.longest_words,
     }
@@ -52,6 +53,7 @@ def task_from_values(values: TaskValues) -> LocalTask:
         epochs=int(values["epochs"]),
         batch_calls=int(values["batch-calls"]),
         learning_rate=float(values["learning-rate"]),
+        vishing_weight=float(values["vishing-weight"]),
         shortest_words=int(values["shortest-words"]),
         longest_words=int(values["longest-words"]),
         clip_norm=None if clip_norm is None else float(clip_norm),

@@ -18,6 +18,7 @@ class LocalTask:
         epochs: Passes over the device's calls.
         batch_calls: Calls in a batch.
         learning_rate: Of plain stochastic gradient descent.
+        vishing_weight: How much a vishing call weighs against a normal one: most devices hold few or none.
         shortest_words: Calls are cut after a random number of words from here ...
         longest_words: ... to here, so that the detector learns to judge growing calls.
         clip_norm: L2 norm that the whole update is clipped to; ``None`` where persons are not protected.
@@ -29,6 +30,7 @@ class LocalTask:
     epochs: int
     batch_calls: int
     learning_rate: float
+    vishing_weight: float
     shortest_words: int
     longest_words: int
     clip_norm: float | None
@@ -41,6 +43,8 @@ class LocalTask:
             raise UsageError(f"expected 1 epoch and 1 call a batch or more, got {self.epochs} and {self.batch_calls}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise UsageError(f"expected a learning rate above 0, got {self.learning_rate}")
+        if not (math.isfinite(self.vishing_weight) and self.vishing_weight > 0):
+            raise UsageError(f"expected a weight of vishing calls above 0, got {self.vishing_weight}")
         if not 1 <= self.shortest_words <= self.longest_words:
             raise UsageError(f"expected 1 word or more, growing, got {self.shortest_words} to {self.longest_words}")
         if self.clip_norm is not None and not (math.isfinite(self.clip_norm) and self.clip_norm > 0):

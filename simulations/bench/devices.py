@@ -25,6 +25,7 @@ TASK = LocalTask(
     epochs=1,
     batch_calls=CALLS,
     learning_rate=0.1,
+    vishing_weight=1.0,
     shortest_words=WORDS,
     longest_words=WORDS,
     clip_norm=1.0,
