@@ -59,14 +59,23 @@ def index_calls(calls: Sequence[Call], seconds: float, embedding: NgramEmbedding
 
 def index_words(word_lists: Sequence[Sequence[str]], labels: Sequence[int], embedding: NgramEmbedding) -> IndexedCalls:
     """Return calls given as word lists (N) and labels (N), embedded."""
-    places = {word: place for place, word in enumerate(dict.fromkeys(w for words in word_lists for w in words), 1)}
+    vocabulary, indices, lengths = number_words(word_lists)
+    padding = np.zeros((1, embedding.dimensions), np.float32)
+    vectors = np.concatenate([padding, embedding.embed_words(vocabulary)])
+    return IndexedCalls(vectors, indices, lengths, np.array(labels, dtype=np.float32))
+
+
+def number_words(word_lists: Sequence[Sequence[str]]) -> tuple[list[str], NDArray[np.int32], NDArray[np.int64]]:
+    """Return the distinct words, the calls as their numbers from 1 on (N, T), 0 for padding, and lengths (N,).
+
+    A length is at least 1: a call without words is one word of padding.
+    """
+    numbers = {word: number for number, word in enumerate(dict.fromkeys(w for words in word_lists for w in words), 1)}
     lengths = np.array([max(len(words), 1) for words in word_lists], dtype=np.int64)
     indices = np.zeros((len(word_lists), int(lengths.max(initial=1))), dtype=np.int32)  # (N, T)
     for row, words in enumerate(word_lists):
-        indices[row, : len(words)] = [places[word] for word in words]
-    padding = np.zeros((1, embedding.dimensions), np.float32)
-    vectors = np.concatenate([padding, embedding.embed_words(list(places))])
-    return IndexedCalls(vectors, indices, lengths, np.array(labels, dtype=np.float32))
+        indices[row, : len(words)] = [numbers[word] for word in words]
+    return list(numbers), indices, lengths
 
 
 def embed_calls(calls: Sequence[Call], seconds: float, embedding: NgramEmbedding) -> EmbeddedCalls:

@@ -8,7 +8,7 @@ that their mean gives the word's. V words, B buckets, D dimensions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from models.detector.embedding import NgramEmbedding, quantise_rows
 from models.errors import BadInputError
-from models.text.ngrams import NgramScheme, ngram_ids
+from models.text.ngrams import NgramScheme, flat_ngram_ids
 
 _WINDOW = 5
 """Words to each side that count as a word's company; nearer ones count more."""
@@ -26,11 +26,15 @@ _MOST_WORDS = 40_000
 _MOST_CONTEXTS = 8_000
 """The most frequent words that vectors are fitted to, and that count as company; bound time and memory."""
 
-_TYPICAL_NORM = 4.0
-"""Length of a typical n-gram vector: long enough that a fresh LSTM feels it, short enough that its gates stay open."""
+_WORD_LENGTH = 1.0
+"""Length of a spoken word's vector, root mean square: short, so that tuning soon outweighs the start."""
 
-_STEPS = 12
-"""Of conjugate gradients, from zero: stopping early keeps rare n-grams' vectors short."""
+_UNKNOWN_LENGTH = 0.5
+"""Of the vectors of n-grams that the corpus lacks, in lengths of a typical one."""
+
+_STEPS = 30
+_RIDGE = 0.1
+_TINY = 1e-12
 
 
 def train_embedding(
@@ -53,8 +57,8 @@ def train_embedding(
     if company.nnz == 0:
         raise BadInputError("the calls hold too few words to train an embedding on")
     vectors = _factor(_positive_information(company), dimensions, seed)  # (V, D)
-    rows = _fit_ngrams(vocabulary, vectors, scheme, seed)  # (B + 1, D)
-    return quantise_rows(scheme, rows)
+    table = _fit_ngrams({word: counts[word] for word in vocabulary}, vectors, scheme, seed)  # (B + 1, D)
+    return quantise_rows(scheme, table)
 
 
 def _count_company(word_lists: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> sparse.csr_array:
@@ -86,51 +90,54 @@ def _positive_information(company: sparse.csr_array) -> sparse.csr_array:
 
 
 def _factor(information: sparse.csr_array, dimensions: int, seed: int) -> NDArray[np.float32]:
-    """Return word vectors (V, D): left singular vectors times the square root of the singular values."""
+    """Return word vectors (V, D) of length 1: left singular vectors, every direction weighing the same."""
     wanted = min(dimensions, min(information.shape) - 1)
-    left, values, _ = randomized_svd(information, max(wanted, 1), n_iter=3, random_state=seed)
+    left, _, _ = randomized_svd(information, max(wanted, 1), n_iter=3, random_state=seed)
     vectors = np.zeros((information.shape[0], dimensions), dtype=np.float32)
-    vectors[:, : left.shape[1]] = left * np.sqrt(values)
+    vectors[:, : left.shape[1]] = left / np.maximum(np.linalg.norm(left, axis=1, keepdims=True), _TINY)
     return vectors
 
 
 def _fit_ngrams(
-    vocabulary: Sequence[str], vectors: NDArray[np.float32], scheme: NgramScheme, seed: int
+    counts: Mapping[str, int], vectors: NDArray[np.float32], scheme: NgramScheme, seed: int
 ) -> NDArray[np.float32]:
-    """Return n-gram vectors (B + 1, D) whose mean over a word's n-grams is near the word's vector (least squares)."""
-    ids = [ngram_ids(word, scheme) for word in vocabulary]
-    counts = np.array([len(row) for row in ids])
-    flat = np.fromiter((number for row in ids for number in row), dtype=np.int64)
-    weights = np.repeat(1.0 / counts, counts).astype(np.float32)
-    mean = sparse.csr_array(
-        (weights, (np.repeat(np.arange(len(ids)), counts), flat)), shape=(len(ids), scheme.buckets + 1)
-    )
-    rows = _least_squares(mean, vectors)
-    return _fill_unknown(rows, seed)
+    """Return n-gram vectors (B + 1, D) whose mean over a word's n-grams is near the word's vector (least squares).
+
+    A word weighs the square root of its count, so that neither the rarest nor the commonest decide.
+    """
+    flat, sizes = flat_ngram_ids(list(counts), scheme)
+    uses = np.array(list(counts.values()), dtype=np.float32)
+    weights = uses**0.25  # squared by least squares
+    shape = (len(counts), scheme.buckets + 1)
+    rows = np.repeat(np.arange(len(counts)), sizes)
+    mean = sparse.csr_array((np.repeat(weights / sizes, sizes).astype(np.float32), (rows, flat)), shape=shape)
+    table = _least_squares(mean, vectors * weights[:, np.newaxis])
+    lengths = np.linalg.norm(mean @ table, axis=1) / weights
+    table *= _WORD_LENGTH / max(float(np.sqrt(np.average(lengths**2, weights=uses))), _TINY)
+    return _fill_unknown(table, seed)
 
 
 def _least_squares(operator: sparse.csr_array, targets: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a few steps of conjugate gradients on the normal equations, every column by itself."""
+    """Return ridge regression by conjugate gradients on the normal equations, every column by itself."""
     transposed = sparse.csr_array(operator.T)
     solution = np.zeros((operator.shape[1], targets.shape[1]), dtype=np.float32)
     residual = transposed @ targets
     direction = residual.copy()
     size = (residual**2).sum(axis=0)
     for _ in range(_STEPS):
-        product = transposed @ (operator @ direction)
-        step = size / np.maximum((direction * product).sum(axis=0), 1e-12)
+        product = transposed @ (operator @ direction) + _RIDGE * direction
+        step = size / np.maximum((direction * product).sum(axis=0), _TINY)
         solution += step * direction
         residual -= step * product
         size, before = (residual**2).sum(axis=0), size
-        direction = residual + (size / np.maximum(before, 1e-12)) * direction
+        direction = residual + (size / np.maximum(before, _TINY)) * direction
     return solution
 
 
-def _fill_unknown(rows: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """Scale the rows and give those that the corpus lacks a short random vector, so that unknown words differ."""
-    norms = np.linalg.norm(rows, axis=1)
-    unknown = norms == 0
-    typical = float(np.median(norms[~unknown]))
-    noise = np.random.default_rng(seed).standard_normal((int(unknown.sum()), rows.shape[1]))
-    rows[unknown] = noise * (typical / np.sqrt(rows.shape[1]))
-    return np.asarray(rows * (_TYPICAL_NORM / typical), dtype=np.float32)
+def _fill_unknown(table: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """Give n-grams that the corpus lacks a short random vector, so that unknown words differ."""
+    lengths = np.linalg.norm(table, axis=1)
+    unknown = lengths == 0
+    noise = np.random.default_rng(seed).standard_normal((int(unknown.sum()), table.shape[1]))
+    table[unknown] = noise * (_UNKNOWN_LENGTH * np.median(lengths[~unknown]) / np.sqrt(table.shape[1]))
+    return table

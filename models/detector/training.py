@@ -8,11 +8,10 @@ N calls, T words, D dimensions.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,16 +24,19 @@ from models.corpus.splits import split_by_group, split_by_scenario
 from models.detector.calibration import calibrate
 from models.detector.classifier import HIDDEN, Classifier
 from models.detector.detector import TrainedDetector
-from models.detector.embedded_calls import IndexedCalls, index_calls
+from models.detector.embedded_calls import number_words
 from models.detector.embedding import NgramEmbedding
 from models.detector.embedding_training import train_embedding
+from models.detector.heard_calls import HeardCalls
 from models.detector.parameters import read_parameters
 from models.detector.prefixes import prefix_logits, prefix_loss
-from models.detector.scoring import score_indexed
+from models.detector.scoring import score_calls
+from models.detector.tunable_embedding import TunableEmbedding
 from models.domain.call import Call
 from models.errors import UsageError
 from models.text.clean import split_words
 from models.text.ngrams import NgramScheme
+from models.text.window import words_until
 
 LONGEST = 180.0
 """Seconds of a call that training looks at: the last of the windows that figures are given for."""
@@ -45,7 +47,6 @@ CALIBRATED_AT = (20.0, 30.0, 60.0, 120.0)
 
 _WARM_UP_STEPS = 50
 _LARGEST_GRADIENT = 1.0
-_BATCHES_A_POOL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,12 @@ class TrainingSettings:
         patience: In epochs.
         batch_calls: Calls in a batch.
         learning_rate: Of AdamW; warmed up over the first epoch and lowered to zero along a cosine.
-        weight_decay: Of AdamW.
+        table_learning_rate: Of the n-gram table.
+        weight_decay: Of AdamW, on the network.
         word_dropout: Share of words that a batch doesn't hear.
         input_dropout: Share of a word's numbers that are dropped.
         output_dropout: Share of the LSTM's outputs that are dropped.
+        ngram_dropout: Share of a word's n-grams that are dropped while the table is tuned.
         most_words_skipped: A call is heard from a random word on, at most this one.
         validation_share: Of the calls, kept apart by group.
         seed: Of everything random.
@@ -74,10 +77,12 @@ class TrainingSettings:
     patience: int = 8
     batch_calls: int = 32
     learning_rate: float = 3e-3
+    table_learning_rate: float = 1e-2
     weight_decay: float = 1e-2
     word_dropout: float = 0.15
     input_dropout: float = 0.3
     output_dropout: float = 0.3
+    ngram_dropout: float = 0.2
     most_words_skipped: int = 20
     validation_share: float = 0.15
     seed: int = 0
@@ -111,20 +116,19 @@ def train_detector(
         calls: Labelled calls of both labels.
         settings: The recipe.
         progress: Told after every epoch.
-        embedding: Used as it is; trained on the calls' words where absent.
+        embedding: Used as it is. Where absent, one is trained on the calls' words and tuned together with the network.
         lineage: What the caller knows of the calls' origin; the settings and counts are added.
 
     Raises:
         BadInputError: A side of the split would lack a label, or the calls hold too few words.
     """
     learned, kept_apart = _split(calls, settings)
-    if embedding is None:
-        words = [split_words(call.transcript) for call in learned]
-        embedding = train_embedding(words, settings.scheme, settings.dimensions, settings.seed)
-    trainer = _Trainer(settings, index_calls(learned, LONGEST, embedding), weigh_sources(learned))
-    validation = [index_calls(kept_apart, seconds, embedding) for seconds in CALIBRATED_AT]
-    network = _train_best(trainer, validation, weigh_sources(kept_apart), progress)
-    return _calibrated(network, embedding, validation, {**(lineage or {}), **_lineage(settings, learned, kept_apart)})
+    start = embedding or train_embedding(
+        [split_words(call.transcript) for call in learned], settings.scheme, settings.dimensions, settings.seed
+    )
+    trainer = _Trainer(settings, learned, start, tune=embedding is None)
+    trained = _train_best(trainer, kept_apart, progress)
+    return replace(trained, lineage={**(lineage or {}), **_lineage(settings, learned, kept_apart)})
 
 
 def weigh_sources(calls: Sequence[Call]) -> NDArray[np.float32]:
@@ -155,96 +159,88 @@ def _is_generated(call: Call) -> bool:
 
 
 class _Trainer:
-    """One network in training, and the batches it learns from."""
+    """The network, and the table where it is trained too, on the way."""
 
-    def __init__(self, settings: TrainingSettings, calls: IndexedCalls, weights: NDArray[np.float32]) -> None:
+    def __init__(
+        self, settings: TrainingSettings, learned: Sequence[Call], embedding: NgramEmbedding, tune: bool
+    ) -> None:
         self.settings = settings
-        self.calls = calls
-        self.vectors = torch.from_numpy(calls.vectors)
-        self.indices = torch.from_numpy(calls.indices).long()
-        self.weights = torch.from_numpy(weights)
-        self.labels = torch.from_numpy(calls.labels)
         self.random = torch.Generator().manual_seed(settings.seed)
-        self.network = _fresh_network(calls.vectors.shape[1], self.random)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        vocabulary, words, lengths = number_words([words_until(call, LONGEST) for call in learned])
+        labels, weights = np.array([call.label for call in learned], dtype=np.float32), weigh_sources(learned)
+        self.calls = HeardCalls(
+            words, lengths, labels, weights, settings.word_dropout, settings.most_words_skipped, settings.batch_calls
         )
-        steps = settings.epochs * math.ceil(len(self.labels) / settings.batch_calls)
+        self.given = None if tune else embedding
+        self.embedding = TunableEmbedding(embedding, vocabulary)
+        self.network = _fresh_network(embedding.dimensions, self.random)
+        self.optimizer = self._optimizer(tune)
+        steps = settings.epochs * math.ceil(len(labels) / settings.batch_calls)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: _pace(step, steps))
 
     def run_epoch(self) -> None:
-        self.network.train()
-        for rows in self._batches():
-            indices, lengths = self._hear(rows)
-            embedded = _drop(self.vectors[indices], self.settings.input_dropout, self.random)  # (N, T, D)
+        for batch in self.calls.batches(self.random):
+            embedded = _drop(self._embed(batch.words), self.settings.input_dropout, self.random)  # (N, T, D)
             hidden, _ = self.network.lstm(embedded)
             logits = prefix_logits(self.network, _drop(hidden, self.settings.output_dropout, self.random))
-            self._step(prefix_loss(logits, self.labels[rows], lengths, self.weights[rows]))
-        self.network.eval()
+            self._step(prefix_loss(logits, batch.labels, batch.lengths, batch.weights))
+
+    def freeze(self) -> TrainedDetector:
+        """Return what was learned so far, with the table as it ships."""
+        return TrainedDetector(self.given or self.embedding.freeze(), read_parameters(self.network))
+
+    def _optimizer(self, tune: bool) -> torch.optim.Optimizer:
+        settings = self.settings
+        network = {"params": list(self.network.parameters()), "weight_decay": settings.weight_decay}
+        table = {"params": [self.embedding.table], "lr": settings.table_learning_rate, "weight_decay": 0.0}
+        self.embedding.table.requires_grad_(tune)
+        return torch.optim.AdamW([network, table] if tune else [network], lr=settings.learning_rate, fused=True)
+
+    def _embed(self, words: Tensor) -> Tensor:
+        distinct, places = torch.unique(words, return_inverse=True)
+        dropout = self.settings.ngram_dropout if self.given is None else 0.0
+        vectors: Tensor = self.embedding(distinct, dropout, self.random)
+        return vectors[places]
 
     def _step(self, loss: Tensor) -> None:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
+        nn.utils.clip_grad_norm_([*self.network.parameters(), self.embedding.table], _LARGEST_GRADIENT)
         self.optimizer.step()
         self.schedule.step()
 
-    def _batches(self) -> Iterator[Tensor]:
-        """Yield rows of calls in random order, calls of similar length together."""
-        order = torch.randperm(len(self.labels), generator=self.random).numpy()
-        pool = self.settings.batch_calls * _BATCHES_A_POOL
-        pools = [order[at : at + pool] for at in range(0, len(order), pool)]
-        ordered = np.concatenate([rows[np.argsort(self.calls.lengths[rows], kind="stable")] for rows in pools])
-        batches = torch.split(torch.from_numpy(ordered), self.settings.batch_calls)
-        return (batches[place] for place in torch.randperm(len(batches), generator=self.random))
 
-    def _hear(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return word indices (N, T) and lengths (N,) from a random first word on, some words unheard."""
-        lengths = torch.from_numpy(self.calls.lengths)[rows]
-        most = torch.clamp(lengths // 3, max=self.settings.most_words_skipped)
-        first = (torch.rand(len(rows), generator=self.random) * (most + 1)).long()
-        lengths = lengths - first
-        places = torch.arange(int(lengths.max()))
-        spoken = places < lengths.unsqueeze(1)  # (N, T)
-        columns = (first.unsqueeze(1) + places).clamp_max(self.indices.shape[1] - 1)
-        heard = torch.rand(spoken.shape, generator=self.random) >= self.settings.word_dropout
-        return self.indices[rows].gather(1, columns) * (spoken & heard), lengths
-
-
-def _train_best(
-    trainer: _Trainer, validation: Sequence[IndexedCalls], weights: NDArray[np.float32], progress: Progress | None
-) -> Classifier:
-    """Train until epochs run out or patience does; return the network of the best epoch."""
+def _train_best(trainer: _Trainer, kept_apart: Sequence[Call], progress: Progress | None) -> TrainedDetector:
+    """Train until epochs run out or patience does; return the best epoch's detector, calibrated."""
     settings = trainer.settings
-    best_loss, best_epoch, best = math.inf, 0, copy.deepcopy(trainer.network)
+    best, best_epoch = _Judged(math.inf, trainer.freeze()), 0
     for epoch in range(1, settings.epochs + 1):
         trainer.run_epoch()
-        loss = _validation_loss(trainer.network, validation, weights)
-        if loss < best_loss:
-            best_loss, best_epoch, best = loss, epoch, copy.deepcopy(trainer.network)
+        judged = _judge(trainer.freeze(), kept_apart)
+        if judged.loss < best.loss:
+            best, best_epoch = judged, epoch
         if progress:
-            progress(EpochReport(epoch, settings.epochs, loss))
+            progress(EpochReport(epoch, settings.epochs, judged.loss))
         if epoch - best_epoch >= settings.patience:
             break
-    return best
+    return best.detector
 
 
-def _validation_loss(network: Classifier, validation: Sequence[IndexedCalls], weights: NDArray[np.float32]) -> float:
-    """Return the mean cross-entropy in nats over windows, every source and label weighing the same."""
-    losses = [
-        np.average(np.logaddexp(0, score_indexed(network, calls) * (1 - 2 * calls.labels)), weights=weights)
-        for calls in validation
-    ]
-    return float(np.mean(losses))
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A detector, calibrated on the calls kept apart, and its loss there."""
+
+    loss: float
+    detector: TrainedDetector
 
 
-def _calibrated(
-    network: Classifier, embedding: NgramEmbedding, validation: Sequence[IndexedCalls], lineage: Mapping[str, Any]
-) -> TrainedDetector:
-    logits = np.concatenate([score_indexed(network, calls) for calls in validation])
-    labels = np.concatenate([calls.labels for calls in validation])
-    calibration, thresholds = calibrate(logits, labels)
-    return TrainedDetector(embedding, read_parameters(network), calibration, thresholds, lineage)
+def _judge(trained: TrainedDetector, kept_apart: Sequence[Call]) -> _Judged:
+    """Calibrate, and return the mean cross-entropy in nats over windows; every source and label weighs the same."""
+    logits = np.concatenate([score_calls(trained, kept_apart, seconds) for seconds in CALIBRATED_AT])
+    labels = np.tile([float(call.label) for call in kept_apart], len(CALIBRATED_AT))
+    weights = np.tile(weigh_sources(kept_apart), len(CALIBRATED_AT))
+    loss = np.average(np.logaddexp(0, logits * (1 - 2 * labels)), weights=weights)
+    return _Judged(float(loss), trained.with_calibration(*calibrate(logits, labels)))
 
 
 def _lineage(settings: TrainingSettings, learned: Sequence[Call], kept_apart: Sequence[Call]) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""Calls as a training step hears them: in random order, from a random word on, with words unheard.
+
+N calls, T words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+_BATCHES_A_POOL = 8
+"""Calls are sorted by length within so many batches: less padding, and batches still differ in every epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardBatch:
+    """What one step learns from.
+
+    Attributes:
+        words: Numbers of words (N, T), 0 for padding and for words unheard.
+        lengths: In words, (N,), words unheard counted.
+        labels: (N,).
+        weights: (N,).
+    """
+
+    words: Tensor
+    lengths: Tensor
+    labels: Tensor
+    weights: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class HeardCalls:
+    """Numbered calls and how they are varied from epoch to epoch.
+
+    Attributes:
+        words: Numbers of words (N, T), 0 for padding.
+        lengths: (N,), in words.
+        labels: (N,).
+        weights: (N,), of each call in the loss.
+        word_dropout: Share of words unheard.
+        most_words_skipped: A call begins at a random word, at most this one and at most a third into it.
+        batch_calls: N of a batch.
+    """
+
+    words: NDArray[np.int32]
+    lengths: NDArray[np.int64]
+    labels: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    word_dropout: float
+    most_words_skipped: int
+    batch_calls: int
+
+    def batches(self, random: torch.Generator) -> Iterator[HeardBatch]:
+        """Yield every call once, in batches of similar length and in random order."""
+        order = torch.randperm(len(self.labels), generator=random).numpy()
+        pool = self.batch_calls * _BATCHES_A_POOL
+        pools = [order[at : at + pool] for at in range(0, len(order), pool)]
+        ordered = np.concatenate([rows[np.argsort(self.lengths[rows], kind="stable")] for rows in pools])
+        batches = [ordered[at : at + self.batch_calls] for at in range(0, len(ordered), self.batch_calls)]
+        for place in torch.randperm(len(batches), generator=random).tolist():
+            yield self._hear(batches[place], random)
+
+    def _hear(self, rows: NDArray[np.int64], random: torch.Generator) -> HeardBatch:
+        lengths = torch.from_numpy(self.lengths[rows])
+        most = torch.clamp(lengths // 3, max=self.most_words_skipped)
+        first = (torch.rand(len(rows), generator=random) * (most + 1)).long()
+        lengths = lengths - first
+        places = torch.arange(int(lengths.max()))
+        spoken = places < lengths.unsqueeze(1)  # (N, T)
+        heard = torch.rand(spoken.shape, generator=random) >= self.word_dropout
+        columns = (first.unsqueeze(1) + places).clamp_max(self.words.shape[1] - 1)
+        words = torch.from_numpy(self.words[rows]).long().gather(1, columns) * (spoken & heard)
+        return HeardBatch(words, lengths, torch.from_numpy(self.labels[rows]), torch.from_numpy(self.weights[rows]))
