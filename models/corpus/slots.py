@@ -9,22 +9,29 @@ from collections.abc import Mapping, Sequence
 SLOTS_FILE = "slots.toml"
 
 _SLOT = re.compile(r"\{([a-z_]+)\}")
-_SLOT_AND_PARTICLE = re.compile(
-    r"\{([a-z_]+)\}(?:(이라고|라고|이라는|라는|이라서|라서|으로|은|는|이|가|을|를|과|와|로)(?![가-힣]))?"
-)
-_ALTERNATIVES = re.compile(r"\[([^\[\]]*)\]")
 _PAIRS = (
     ("은", "는"),
     ("이", "가"),
     ("을", "를"),
     ("과", "와"),
+    ("으로", "로"),
     ("이라고", "라고"),
     ("이라는", "라는"),
     ("이라서", "라서"),
-    ("으로", "로"),
+    ("이라든지", "라든지"),
+    ("이랑", "랑"),
+    ("이나", "나"),
+    ("이고", "고"),
+    ("이에요", "예요"),
 )
 _PARTICLE_FORMS = {form: pair for pair in _PAIRS for form in pair}
 """A particle's form after a consonant and after a vowel, under either form."""
+
+_AFTER_SLOT = "|".join(sorted(_PARTICLE_FORMS, key=len, reverse=True))
+# 고 and 나 after an alternative are endings of verbs, not particles.
+_AFTER_ALTERNATIVES = "|".join(("이라고", "라고", "으로", "은", "는", "이", "가", "을", "를", "과", "와", "로"))
+_SLOT_AND_PARTICLE = re.compile(rf"\{{([a-z_]+)\}}(?:({_AFTER_SLOT})(?![가-힣]))?")
+_ALTERNATIVES = re.compile(rf"\[([^\[\]]*)\](?:({_AFTER_ALTERNATIVES})(?![가-힣]))?")
 
 _FIRST_SYLLABLE, _LAST_SYLLABLE, _FINALS, _FINAL_L = 0xAC00, 0xD7A3, 28, 8
 
@@ -41,14 +48,13 @@ def draw_slots(values: Mapping[str, Sequence[str]], rng: random.Random) -> dict[
 
 def fill(text: str, values: Mapping[str, str], rng: random.Random) -> str:
     """Return a turn as it is said: one of each ``[네|예]`` drawn, every slot filled, particles made to agree."""
-    chosen = _ALTERNATIVES.sub(lambda found: rng.choice(found[1].split("|")), text)
-    filled = _SLOT_AND_PARTICLE.sub(lambda found: _filled(found, values), chosen)
-    return " ".join(filled.split())
+    filled = _SLOT_AND_PARTICLE.sub(lambda found: _with_particle(values[found[1]], found[2]), text)
+    chosen = _ALTERNATIVES.sub(lambda found: _with_particle(rng.choice(found[1].split("|")), found[2]), filled)
+    return " ".join(chosen.split())
 
 
-def _filled(found: re.Match[str], values: Mapping[str, str]) -> str:
-    value = values[found[1]]
-    return value + (agreeing_particle(value, found[2]) if found[2] else "")
+def _with_particle(word: str, particle: str | None) -> str:
+    return word + (agreeing_particle(word, particle) if word and particle else particle or "")
 
 
 def agreeing_particle(word: str, particle: str) -> str:

@@ -49,9 +49,13 @@ def test_the_ends_that_are_cut_never_take_the_whole_call() -> None:
     ("said", "written"),
     [
         ("삼천만 원", "3천만 원"),
-        ("오 점 오 퍼센트", "오 점 5 퍼센트"),
+        ("천오백만 원을", "1500만 원을"),
+        ("이만 삼천오백 원", "2만 3500 원"),
+        ("일억 이천만 원", "1억 2천만 원"),
+        ("이십 퍼센트", "20 퍼센트"),
+        ("오 점 오 퍼센트", "5 점 5 퍼센트"),
         ("육 개월", "6 개월"),
-        ("이 사람이 일을", "이 사람이 일을"),
+        ("아시는 분이십니까 이 사람이 일을 이만 끊겠습니다", "아시는 분이십니까 이 사람이 일을 이만 끊겠습니다"),
     ],
 )
 def test_counted_numbers_become_digits_and_particles_do_not(said: str, written: str) -> None:

@@ -26,6 +26,11 @@ def test_a_particle_after_a_slot_agrees_and_a_longer_word_is_left_alone() -> Non
     assert filled == "국민은행이 아니라 국민은행이요 국민은행인데"
 
 
+def test_a_particle_after_alternatives_agrees_with_the_one_that_is_said() -> None:
+    said = {fill("[카드|{bank}|그냥 통장]가 있어요", {"bank": "국민은행"}, random.Random(seed)) for seed in range(50)}
+    assert said == {"카드가 있어요", "국민은행이 있어요", "그냥 통장이 있어요"}
+
+
 def test_a_slot_keeps_its_value_within_a_call() -> None:
     values = draw_slots({"account_number": ["### ##"]}, random.Random(1))
     first = fill("{account_number}", values, random.Random(1))
