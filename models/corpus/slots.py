@@ -23,15 +23,23 @@ _PAIRS = (
     ("이나", "나"),
     ("이고", "고"),
     ("이에요", "예요"),
+    ("이요", "요"),
+    ("으로요", "로요"),
 )
 _PARTICLE_FORMS = {form: pair for pair in _PAIRS for form in pair}
 """A particle's form after a consonant and after a vowel, under either form."""
 
-_AFTER_SLOT = "|".join(sorted(_PARTICLE_FORMS, key=len, reverse=True))
-# 고 and 나 after an alternative are endings of verbs, not particles.
-_AFTER_ALTERNATIVES = "|".join(("이라고", "라고", "으로", "은", "는", "이", "가", "을", "를", "과", "와", "로"))
-_SLOT_AND_PARTICLE = re.compile(rf"\{{([a-z_]+)\}}(?:({_AFTER_SLOT})(?![가-힣]))?")
-_ALTERNATIVES = re.compile(rf"\[([^\[\]]*)\](?:({_AFTER_ALTERNATIVES})(?![가-힣]))?")
+_SLOT_END, _CHOICE_END = "\ue000", "\ue001"
+"""Private-use characters that mark, while a turn is filled, where a particle may have to agree."""
+
+# 고 and 나 after alternatives are endings of verbs, not particles.
+_AFTER_CHOICE = ("이라고", "라고", "으로", "은", "는", "이", "가", "을", "를", "과", "와", "로")
+_ALTERNATIVES = re.compile(r"\[([^\[\]]*)\]")
+_MARKED = re.compile(
+    rf"(\S)(?:{_SLOT_END}({'|'.join(sorted(_PARTICLE_FORMS, key=len, reverse=True))})(?![가-힣])"
+    rf"|{_CHOICE_END}({'|'.join(_AFTER_CHOICE)})(?![가-힣]))"
+)
+_MARKS = re.compile(f"[{_SLOT_END}{_CHOICE_END}]")
 
 _FIRST_SYLLABLE, _LAST_SYLLABLE, _FINALS, _FINAL_L = 0xAC00, 0xD7A3, 28, 8
 
@@ -48,13 +56,12 @@ def draw_slots(values: Mapping[str, Sequence[str]], rng: random.Random) -> dict[
 
 def fill(text: str, values: Mapping[str, str], rng: random.Random) -> str:
     """Return a turn as it is said: one of each ``[네|예]`` drawn, every slot filled, particles made to agree."""
-    filled = _SLOT_AND_PARTICLE.sub(lambda found: _with_particle(values[found[1]], found[2]), text)
-    chosen = _ALTERNATIVES.sub(lambda found: _with_particle(rng.choice(found[1].split("|")), found[2]), filled)
-    return " ".join(chosen.split())
-
-
-def _with_particle(word: str, particle: str | None) -> str:
-    return word + (agreeing_particle(word, particle) if word and particle else particle or "")
+    filled = _SLOT.sub(lambda found: values[found[1]] + _SLOT_END, text)
+    chosen = _ALTERNATIVES.sub(lambda found: rng.choice(found[1].split("|")) + _CHOICE_END, filled)
+    # A slot that ends an alternative is marked twice; the slot's mark knows more particles.
+    marked = re.sub(f"{_SLOT_END}{_CHOICE_END}+", _SLOT_END, chosen)
+    agreed = _MARKED.sub(lambda found: found[1] + agreeing_particle(found[1], found[2] or found[3]), marked)
+    return " ".join(_MARKS.sub("", agreed).split())
 
 
 def agreeing_particle(word: str, particle: str) -> str:

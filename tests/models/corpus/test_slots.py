@@ -31,6 +31,11 @@ def test_a_particle_after_alternatives_agrees_with_the_one_that_is_said() -> Non
     assert said == {"카드가 있어요", "국민은행이 있어요", "그냥 통장이 있어요"}
 
 
+def test_a_particle_that_is_itself_an_alternative_agrees() -> None:
+    said = {fill("{caller_name}[이고|으로 돼]", {"caller_name": "김민수"}, random.Random(seed)) for seed in range(20)}
+    assert said == {"김민수고", "김민수로 돼"}
+
+
 def test_a_slot_keeps_its_value_within_a_call() -> None:
     values = draw_slots({"account_number": ["### ##"]}, random.Random(1))
     first = fill("{account_number}", values, random.Random(1))
