@@ -52,9 +52,12 @@ class CallJudge:
         self._words.extend(words)
 
     def judge(self, seconds: float) -> Judgement:
-        """Return what is to be said of everything heard so far. Where nothing was heard, nothing is warned of."""
+        """Return what is to be said of everything heard so far.
+
+        Before the first word the score is even, which no release's thresholds warn of.
+        """
         score = self._listener.score
-        verdict = decide(score, self._thresholds) if self._words else Verdict.NORMAL
+        verdict = decide(score, self._thresholds)
         tokens = select_key_tokens(self._words, self._listener.attention)
         reason = self._explainer.explain(Finding(verdict, tokens, self._evidence.found, self._words))
         return Judgement(seconds, score, verdict, tokens, reason)

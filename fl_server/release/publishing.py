@@ -14,7 +14,8 @@ from pathlib import Path
 from tuf.api.metadata import TargetFile
 
 from fl_server.registry import Registry, RegistryError, sole_writer, write_in_place
-from fl_server.release.repository import LIFETIMES, Lifetimes, read_online, replace_releases
+from fl_server.release.metadata import LIFETIMES, Lifetimes
+from fl_server.release.repository import read_online, replace_releases
 from fl_server.release.signing import SigningKeys
 from models.errors import ModelFileError, UsageError
 

@@ -2,78 +2,32 @@
 
 Every change writes new metadata under the next version (consistent snapshots) and ``timestamp.json`` last, so that a
 device that fetches meanwhile, and a publisher killed half-way, meet the old state or the new, never a mixture.
-
-Source: The Update Framework, specification 1.0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 
-from tuf.api.exceptions import RepositoryError, StorageError
-from tuf.api.metadata import (
-    DelegatedRole,
-    Delegations,
-    Key,
-    Metadata,
-    MetaFile,
-    Root,
-    Snapshot,
-    TargetFile,
-    Targets,
-    Timestamp,
+from tuf.api.exceptions import UnsignedMetadataError
+from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+
+from fl_server.registry import Registry, RegistryError, sole_writer
+from fl_server.release.metadata import (
+    LIFETIMES,
+    Lifetimes,
+    Online,
+    SigningTerms,
+    build_root,
+    build_targets,
+    read_listed,
+    read_metadata,
+    sign_online,
+    write_metadata,
 )
-
-from fl_server.registry import Registry, RegistryError, sole_writer, write_in_place
 from fl_server.release.signing import ONLINE_ROLES, Role, SigningKeys
-
-DELEGATED_PATHS = ["releases/*", "releases/*/*"]
-"""What the online releases key may sign; a star never matches a slash."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """How long signed metadata is believed. A device that meets nothing newer by then knows that it is held back."""
-
-    root: timedelta = timedelta(days=365)
-    targets: timedelta = timedelta(days=365)
-    releases: timedelta = timedelta(days=90)
-    snapshot: timedelta = timedelta(days=14)
-    timestamp: timedelta = timedelta(days=3)
-
-    def of(self, role: Role) -> timedelta:
-        """Return a role's lifetime."""
-        lifetime: timedelta = getattr(self, role)
-        return lifetime
-
-
-LIFETIMES = Lifetimes()
-
-
-@dataclass(frozen=True, slots=True)
-class Online:
-    """The metadata that the online keys sign. Each is listed in the next: releases, snapshot, timestamp."""
-
-    releases: Metadata[Targets]
-    snapshot: Metadata[Snapshot]
-    timestamp: Metadata[Timestamp]
-
-    def of(self, role: Role) -> Metadata[Any]:
-        """Return a role's metadata."""
-        metadata: Metadata[Any] = getattr(self, role)
-        return metadata
-
-    def list_in_parent(self, role: Role, content: bytes) -> None:
-        """Enter a file that was just written in the metadata that leads to it."""
-        entry = MetaFile.from_data(self.of(role).signed.version, content, ["sha256"])
-        if role is Role.RELEASES:
-            self.snapshot.signed.meta["releases.json"] = entry
-        elif role is Role.SNAPSHOT:
-            self.timestamp.signed.snapshot_meta = entry
+from models.errors import SignatureRefusedError
 
 
 def create_repository(
@@ -98,18 +52,18 @@ def create_repository(
     Raises:
         RegistryError: There is a repository already, or a role has fewer keys than ``threshold``.
     """
-    now = now or datetime.now(UTC)
+    terms = SigningTerms(now or datetime.now(UTC), lifetimes, threshold)
     with sole_writer(registry):
         # The timestamp is written last: without it an earlier attempt was killed, and nobody trusts what it left.
         if (registry.metadata / "timestamp.json").exists():
             raise RegistryError(f"{registry.metadata}: there is a repository already")
-        root = Metadata(_root(offline, online, threshold, now + lifetimes.root))
-        targets = Metadata(_top_level_targets(online, threshold, now + lifetimes.targets))
-        root_content = _sign_and_write(registry, offline, Role.ROOT, root)
-        targets_entry = MetaFile.from_data(1, _sign_and_write(registry, offline, Role.TARGETS, targets), ["sha256"])
+        root, targets = build_root(offline, online, 1, terms), build_targets(online, 1, terms)
+        offline.sign(Role.ROOT, root)
+        offline.sign(Role.TARGETS, targets)
         empty = Online(Metadata(Targets()), Metadata(Snapshot()), Metadata(Timestamp()))
-        empty.snapshot.signed.meta["targets.json"] = targets_entry
-        _sign_online(registry, online, empty, ONLINE_ROLES, lifetimes, now)
+        root_content = write_metadata(registry, Role.ROOT, root)
+        empty.list_targets(1, write_metadata(registry, Role.TARGETS, targets))
+        sign_online(registry, online, empty, ONLINE_ROLES, terms)
     return root_content
 
 
@@ -122,13 +76,10 @@ def read_online(registry: Registry, keys: SigningKeys) -> Online:
         RegistryError: There is no repository, or a file of it is damaged.
         SignatureRefusedError: A file wasn't signed by these keys.
     """
-    timestamp: Metadata[Timestamp] = _read(registry.metadata / "timestamp.json")
-    keys.verify_own(Role.TIMESTAMP, timestamp)
-    snapshot: Metadata[Snapshot] = _read_listed(registry, Role.SNAPSHOT, timestamp.signed.snapshot_meta)
-    keys.verify_own(Role.SNAPSHOT, snapshot)
-    releases: Metadata[Targets] = _read_listed(registry, Role.RELEASES, snapshot.signed.meta["releases.json"])
-    keys.verify_own(Role.RELEASES, releases)
-    return Online(releases, snapshot, timestamp)
+    online = _read_online_unchecked(registry)
+    for role in ONLINE_ROLES:
+        keys.verify_own(role, online.of(role))
+    return online
 
 
 def replace_releases(
@@ -149,8 +100,8 @@ def replace_releases(
     """
     online = read_online(registry, keys)
     online.releases.signed.targets = dict(targets)
-    _count_up(online, ONLINE_ROLES)
-    _sign_online(registry, keys, online, ONLINE_ROLES, lifetimes, now or datetime.now(UTC))
+    online.count_up(ONLINE_ROLES)
+    sign_online(registry, keys, online, ONLINE_ROLES, SigningTerms(now or datetime.now(UTC), lifetimes))
 
 
 def renew(
@@ -158,7 +109,8 @@ def renew(
 ) -> list[Role]:
     """Sign again what has less than half of its life left, and return what was signed.
 
-    To be called often (every hour, say): devices refuse metadata that has expired.
+    To be called often (every hour, say): devices refuse metadata that has expired. What the offline keys signed is
+    renewed by ``exchange_keys``.
 
     Raises:
         RegistryError: The repository is damaged or can't be written.
@@ -172,70 +124,90 @@ def renew(
             return []
         # A new version of one makes a new version of all that lead to it.
         due = list(ONLINE_ROLES[ONLINE_ROLES.index(ageing[0]) :])
-        _count_up(online, due)
-        _sign_online(registry, keys, online, due, lifetimes, now)
+        online.count_up(due)
+        sign_online(registry, keys, online, due, SigningTerms(now, lifetimes))
     return due
 
 
-def _root(offline: SigningKeys, online: SigningKeys, threshold: int, expires: datetime) -> Root:
-    root = Root(expires=expires, consistent_snapshot=True)
-    holders = {Role.ROOT: offline, Role.TARGETS: offline, Role.SNAPSHOT: online, Role.TIMESTAMP: online}
-    for role, holder in holders.items():
-        for key in _enough_keys(holder, role, threshold):
-            root.add_key(key, role)
-        root.roles[role].threshold = threshold
-    return root
-
-
-def _top_level_targets(online: SigningKeys, threshold: int, expires: datetime) -> Targets:
-    keys = {key.keyid: key for key in _enough_keys(online, Role.RELEASES, threshold)}
-    role = DelegatedRole(Role.RELEASES, list(keys), threshold, terminating=True, paths=DELEGATED_PATHS)
-    return Targets(expires=expires, delegations=Delegations(keys, {Role.RELEASES: role}))
-
-
-def _enough_keys(holder: SigningKeys, role: Role, threshold: int) -> list[Key]:
-    keys = holder.public_keys(role)
-    if not 1 <= threshold <= len(keys):
-        raise RegistryError(f"{role}: expected a threshold from 1 to the {len(keys)} keys there are, got {threshold}")
-    return keys
-
-
-def _count_up(online: Online, roles: Sequence[Role]) -> None:
-    for role in roles:
-        online.of(role).signed.version += 1
-
-
-def _sign_online(
+def exchange_keys(
     registry: Registry,
-    keys: SigningKeys,
-    online: Online,
-    roles: Sequence[Role],
-    lifetimes: Lifetimes,
-    now: datetime,
-) -> None:
-    for role in roles:
-        metadata = online.of(role)
-        metadata.signed.expires = now + lifetimes.of(role)
-        online.list_in_parent(role, _sign_and_write(registry, keys, role, metadata))
+    before: SigningKeys,
+    offline: SigningKeys,
+    online: SigningKeys,
+    *,
+    threshold: int = 1,
+    lifetimes: Lifetimes = LIFETIMES,
+    now: datetime | None = None,
+) -> bytes:
+    """Let other keys sign from now on, or the same ones for another lifetime, and return the new root metadata.
 
+    Devices follow by themselves, from whichever root they trust: each root is signed by the keys of the one before. The
+    online keys that were used so far aren't needed, so stolen or lost ones can be replaced; look at the releases first
+    (``read_releases`` with the new keys) when they were stolen. A device that asks in the moment between the new root
+    and the new timestamp is refused once. Killed half-way, it can be called again with the same keys.
 
-def _sign_and_write(registry: Registry, keys: SigningKeys, role: Role, metadata: Metadata[Any]) -> bytes:
-    keys.sign(role, metadata)
-    content = metadata.to_bytes()
-    name = "timestamp.json" if role is Role.TIMESTAMP else f"{metadata.signed.version}.{role}.json"
-    try:
-        write_in_place(registry.metadata / name, content)
-    except OSError as error:
-        raise RegistryError(f"{registry.metadata}: can't be written: {error.strerror}") from error
+    Args:
+        registry: Holds the repository.
+        before: The offline keys so far.
+        offline: The offline keys from now on; ``before`` where they stay.
+        online: The online keys from now on.
+        threshold: Signatures of different keys that each role needs.
+        lifetimes: How long each role's metadata is believed.
+        now: When it is signed; this machine's clock by default.
+
+    Raises:
+        RegistryError: The repository is missing or damaged, or a role has fewer keys than ``threshold``.
+        SignatureRefusedError: ``before`` didn't sign the root, or another file isn't signed by the keys it names.
+    """
+    terms = SigningTerms(now or datetime.now(UTC), lifetimes, threshold)
+    with sole_writer(registry):
+        trusted, state = _read_trusted(registry, before)
+        targets_version = state.snapshot.signed.meta["targets.json"].version + 1
+        root = build_root(offline, online, trusted.version + 1, terms)
+        targets = build_targets(online, targets_version, terms)
+        before.sign(Role.ROOT, root)
+        offline.add_signatures(Role.ROOT, root)
+        offline.sign(Role.TARGETS, targets)
+        state.list_targets(targets_version, write_metadata(registry, Role.TARGETS, targets))
+        state.count_up(ONLINE_ROLES)
+        *listed, last = ONLINE_ROLES
+        sign_online(registry, online, state, listed, terms)
+        content = write_metadata(registry, Role.ROOT, root)
+        sign_online(registry, online, state, [last], terms)
     return content
 
 
-def _read_listed(registry: Registry, role: Role, entry: MetaFile) -> Metadata[Any]:
-    return _read(registry.metadata / f"{entry.version}.{role}.json")
+def _read_online_unchecked(registry: Registry) -> Online:
+    timestamp: Metadata[Timestamp] = read_metadata(registry.metadata / "timestamp.json")
+    snapshot: Metadata[Snapshot] = read_listed(registry, Role.SNAPSHOT, timestamp.signed.snapshot_meta)
+    releases: Metadata[Targets] = read_listed(registry, Role.RELEASES, snapshot.signed.meta["releases.json"])
+    return Online(releases, snapshot, timestamp)
 
 
-def _read(path: Path) -> Metadata[Any]:
+def _read_trusted(registry: Registry, keys: SigningKeys) -> tuple[Root, Online]:
+    """Return the newest root that these keys signed and that leads to the rest; one that doesn't was left by a kill."""
+    own = {key.keyid for key in keys.public_keys(Role.ROOT)}
+    for version in sorted(
+        (int(path.name.split(".")[0]) for path in registry.metadata.glob("*.root.json")), reverse=True
+    ):
+        root: Metadata[Root] = read_metadata(registry.metadata / f"{version}.root.json")
+        if own != set(root.signed.roles[Role.ROOT].keyids):
+            continue
+        keys.verify_own(Role.ROOT, root)
+        with suppress(SignatureRefusedError):
+            return root.signed, _read_verified(registry, root.signed)
+    raise SignatureRefusedError("no root metadata that these keys signed leads to the rest of the repository")
+
+
+def _read_verified(registry: Registry, root: Root) -> Online:
+    """Return what was signed online, verified from the root down as a device does."""
+    online = _read_online_unchecked(registry)
+    targets: Metadata[Targets] = read_listed(registry, Role.TARGETS, online.snapshot.signed.meta["targets.json"])
     try:
-        return Metadata.from_file(str(path))
-    except (StorageError, RepositoryError) as error:
-        raise RegistryError(f"{path}: not TUF metadata that can be read") from error
+        for role, metadata in ((Role.TIMESTAMP, online.timestamp), (Role.SNAPSHOT, online.snapshot)):
+            root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+        root.verify_delegate(Role.TARGETS, targets.signed_bytes, targets.signatures)
+        targets.signed.verify_delegate(Role.RELEASES, online.releases.signed_bytes, online.releases.signatures)
+    except UnsignedMetadataError as error:
+        raise SignatureRefusedError(f"the registry's metadata wasn't signed by the keys it names: {error}") from error
+    return online

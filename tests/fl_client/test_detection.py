@@ -196,18 +196,10 @@ def test_a_device_updates_and_detects_in_a_process_without_torch(exported: Path,
     assert len(json.loads(judged.stdout)["calls"][0]["judgements"]) == 3
 
 
-def test_the_check_for_torch_would_notice_it() -> None:
+def test_the_check_for_torch_would_notice_it(tmp_path: Path) -> None:
+    loading = "import sys; sys.modules['torch'] = sys\n" + NO_TORCH
     noticed = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys; sys.modules['torch'] = sys\n" + NO_TORCH,
-            "update",
-            "--releases",
-            "x",
-            "--home",
-            "y",
-        ],
+        [sys.executable, "-c", loading, "update", "--releases", "x", "--home", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,

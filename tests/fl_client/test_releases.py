@@ -127,7 +127,7 @@ def test_a_released_file_that_was_altered_is_refused(
 ) -> None:
     publisher.publish(2)
     bend(publisher.files_of(2, name))
-    with pytest.raises(SignatureRefusedError):
+    with pytest.raises(SignatureRefusedError, match="isn't the one that was signed"):
         device.update()
     device.assert_still_uses(1)
 

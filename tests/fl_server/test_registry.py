@@ -90,6 +90,18 @@ def test_a_report_that_was_half_written_is_never_seen(registry: Registry, monkey
     assert read_rounds(registry) == []
 
 
+def test_a_report_that_is_being_written_is_not_seen_yet(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, seen = os.link, []
+
+    def link(draft: Path, path: Path) -> None:
+        seen.append([path.name for path in registry.rounds.glob("*.json")] + list(read_records(registry.rounds)))
+        real(draft, path)
+
+    monkeypatch.setattr(registry_module.os, "link", link)
+    append_round(registry, round_report(1))
+    assert seen == [[]]
+
+
 def test_of_many_writers_of_one_record_exactly_one_wins(registry: Registry) -> None:
     won: list[int] = []
 

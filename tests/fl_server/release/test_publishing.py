@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tuf.api.metadata import Metadata, Root, Targets
+from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 from tuf.ngclient import Updater
 
 from fl_client.release_download import BoundedFetcher
 from fl_server import registry as registry_module
 from fl_server.registry import RegistryError, create_registry, sole_writer
+from fl_server.release.metadata import LIFETIMES
 from fl_server.release.publishing import (
     POINTER,
     RELEASED_FILES,
@@ -24,7 +25,7 @@ from fl_server.release.publishing import (
     roll_back,
     set_rollout,
 )
-from fl_server.release.repository import LIFETIMES, create_repository, read_online, renew
+from fl_server.release.repository import create_repository, read_online, renew
 from fl_server.release.signing import OFFLINE_ROLES, ONLINE_ROLES, Role, create_keys
 from models.errors import ModelFileError, RefusedError, SignatureRefusedError, UsageError
 from tests.release_server import Publisher, serving, write_export
@@ -127,6 +128,16 @@ def test_altered_metadata_is_not_signed_again(publisher: Publisher) -> None:
     publisher.publish(1)
     path = publisher.registry.metadata / "2.releases.json"
     path.write_bytes(path.read_bytes().replace(b'"rollout_percent":100', b'"rollout_percent":101'))
+    with pytest.raises(SignatureRefusedError):
+        publisher.publish(2)
+
+
+def test_a_timestamp_that_was_turned_back_is_not_gone_on_from(publisher: Publisher) -> None:
+    publisher.publish(1)
+    path = publisher.registry.metadata / "timestamp.json"
+    timestamp = Metadata[Timestamp].from_file(str(path))
+    timestamp.signed.snapshot_meta.version = 1
+    path.write_bytes(timestamp.to_bytes())
     with pytest.raises(SignatureRefusedError):
         publisher.publish(2)
 
@@ -247,6 +258,13 @@ def test_what_leads_to_something_renewed_is_renewed_with_it(publisher: Publisher
     assert renew(publisher.registry, publisher.online, now=now + timedelta(days=2)) == [Role.TIMESTAMP]
     assert renew(publisher.registry, publisher.online, now=now + timedelta(days=8)) == [Role.SNAPSHOT, Role.TIMESTAMP]
     assert renew(publisher.registry, publisher.online, now=now + timedelta(days=50)) == list(ONLINE_ROLES)
+
+
+def test_a_new_snapshot_gets_a_new_timestamp_also_where_that_is_young(publisher: Publisher) -> None:
+    renew(publisher.registry, publisher.online, now=publisher.now + timedelta(days=6.9))
+    young = publisher.now + timedelta(days=7.1)
+    assert renew(publisher.registry, publisher.online, now=young) == [Role.SNAPSHOT, Role.TIMESTAMP]
+    assert read_releases(publisher.registry, publisher.online) == []
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=5))
