@@ -30,11 +30,12 @@ class BoundedFetcher(FetcherInterface):
     ) -> None:
         self._longest_seconds = longest_seconds
         self._silence_seconds = longest_silence_seconds
+        self._clients: dict[bool, httpx.Client] = {}
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         deadline = time.monotonic() + self._longest_seconds
         try:
-            with self._client(url) as client, client.stream("GET", url) as response:
+            with self._client(url).stream("GET", url) as response:
                 if response.status_code >= _ERRORS_BEGIN or response.is_redirect:
                     raise DownloadHTTPError(f"answered {response.status_code}", response.status_code)
                 for chunk in response.iter_raw():
@@ -49,5 +50,9 @@ class BoundedFetcher(FetcherInterface):
     def _client(self, url: str) -> httpx.Client:
         # A proxy set in the environment can't reach this machine's own servers.
         behind_proxy = urlsplit(url).hostname not in _LOOPBACK
-        headers = {"Accept-Encoding": "identity", "User-Agent": "hearsay"}
-        return httpx.Client(timeout=self._silence_seconds, trust_env=behind_proxy, headers=headers)
+        if behind_proxy not in self._clients:
+            headers = {"Accept-Encoding": "identity", "User-Agent": "hearsay"}
+            self._clients[behind_proxy] = httpx.Client(
+                timeout=self._silence_seconds, trust_env=behind_proxy, headers=headers
+            )
+        return self._clients[behind_proxy]

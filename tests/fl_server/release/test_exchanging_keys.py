@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,12 +7,12 @@ import pytest
 from tuf.api.metadata import Metadata, Root, Timestamp
 
 from fl_client.releases import Update, trust_root, update_release
-from fl_server import registry as registry_module
 from fl_server.registry import RegistryError
 from fl_server.release.publishing import read_releases
 from fl_server.release.repository import exchange_keys, renew
 from fl_server.release.signing import OFFLINE_ROLES, ONLINE_ROLES, Role, SigningKeys, create_keys
 from models.errors import SignatureRefusedError
+from tests.fl_server.release.full_disk import disk_full_after
 from tests.release_server import Publisher, serving
 
 
@@ -146,18 +145,8 @@ def test_an_exchange_that_breaks_off_anywhere_can_be_done_again(
     root_stays: bool,
 ) -> None:
     offline = publisher.offline if root_stays else new_offline
-    real, left = os.fsync, [2 * files]
-
-    def fsync(descriptor: int) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(28, "No space left on device")
-        real(descriptor)
-
-    with monkeypatch.context() as full_disk:
-        full_disk.setattr(registry_module.os, "fsync", fsync)
-        with pytest.raises(RegistryError):
-            exchange_keys(publisher.registry, publisher.offline, offline, new_online)
+    with disk_full_after(files, monkeypatch), pytest.raises(RegistryError, match="No space"):
+        exchange_keys(publisher.registry, publisher.offline, offline, new_online)
     if files < 4:
         # The root isn't there yet: devices and publishers see nothing of the attempt.
         assert not update(home, publisher).changed

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +11,6 @@ from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 from tuf.ngclient import Updater
 
 from fl_client.release_download import BoundedFetcher
-from fl_server import registry as registry_module
 from fl_server.registry import RegistryError, create_registry, sole_writer
 from fl_server.release.metadata import LIFETIMES
 from fl_server.release.publishing import (
@@ -28,6 +24,7 @@ from fl_server.release.publishing import (
 from fl_server.release.repository import create_repository, read_online, renew
 from fl_server.release.signing import OFFLINE_ROLES, ONLINE_ROLES, Role, create_keys
 from models.errors import ModelFileError, RefusedError, SignatureRefusedError, UsageError
+from tests.fl_server.release.full_disk import disk_full_after
 from tests.release_server import Publisher, serving, write_export
 
 
@@ -152,22 +149,6 @@ def test_damaged_metadata_is_said(publisher: Publisher, content: bytes) -> None:
 def test_two_publishers_dont_sign_at_once(publisher: Publisher) -> None:
     with sole_writer(publisher.registry), pytest.raises(RefusedError, match="another process"):
         publisher.publish(1)
-
-
-@contextmanager
-def disk_full_after(files: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let only some more files, each with its folder, reach the disk."""
-    real, left = os.fsync, [2 * files]
-
-    def fsync(descriptor: int) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(28, "No space left on device")
-        real(descriptor)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(registry_module.os, "fsync", fsync)
-        yield
 
 
 @pytest.mark.parametrize("files", range(7))
