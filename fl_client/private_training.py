@@ -7,6 +7,7 @@ names.
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +69,10 @@ class _Engine(PrivacyEngine):  # type: ignore[misc]
     """Opacus's engine, building our optimizer."""
 
     def __init__(self, source: GaussianSource) -> None:
-        super().__init__(accountant="prv")
+        with warnings.catch_warnings():
+            # The warning is about Opacus's own noise; ours is drawn from ``source``.
+            warnings.filterwarnings("ignore", "Secure RNG turned off")
+            super().__init__(accountant="prv")
         self._source = source
 
     def _prepare_optimizer(self, *, optimizer: torch.optim.Optimizer, **settings: Any) -> GridNoiseOptimizer:
@@ -141,7 +145,10 @@ def _step(module: nn.Module, optimizer: DPOptimizer, batch: list[Tensor], vishin
     optimizer.zero_grad()
     logits = module(batch[0], batch[1])
     loss = binary_cross_entropy_with_logits(logits, batch[2], pos_weight=vishing_weight)
-    loss.backward()  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        # Opacus hooks every module; the first one's inputs are embedded words, which need no gradient.
+        warnings.filterwarnings("ignore", "Full backward hook is firing")
+        loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
 
 

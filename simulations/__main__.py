@@ -47,10 +47,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_run)
-    parser.add_argument("--scenario", default=DEFAULT_DRIFT, choices=sorted(DRIFTS), help="what the base never saw")
+    parser.add_argument("--scenario", default=DEFAULT_DRIFT, metavar="NAME", help=f"what is new: {', '.join(DRIFTS)}")
     parser.add_argument("--devices", type=int, default=200, metavar="N", help="in the population that really runs")
     parser.add_argument("--cohort", type=int, default=50, metavar="K", help="devices drawn into a round, expected")
-    parser.add_argument("--rounds", type=int, default=30, metavar="R")
+    parser.add_argument("--rounds", type=int, default=40, metavar="R")
     parser.add_argument("--seed", type=int, default=7, metavar="S")
     parser.add_argument("--engine", default="local", choices=["local"], help="in this process")
     parser.add_argument("--privacy", default="person", choices=[mode.value for mode in PrivacyMode])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fl_client.api_client import open_connection
-from fl_server.registry import RecordExistsError, Registry, append_round, create_registry
+from fl_server.registry import Registry, append_round, create_registry
 from fl_server.release.gate import Condition
 from models.corpus.scenario import load_scenarios
 from models.detector.detector import TrainedDetector
@@ -110,9 +110,12 @@ def run_simulation(settings: RunSettings, workspace: Workspace, bars: ProgressBa
 
 def _prepare(settings: RunSettings, workspace: Workspace, bars: ProgressBars) -> Field:
     drift = drift_named(settings.scenario)
+    given = None if settings.base is None else TrainedDetector.load(settings.base)
     with bars.step("Gathering calls"):
         calls = gather_calls(settings, drift)
-    base = _base_detector(settings, calls.server, workspace.base, bars)
+    # Bad input has stopped the run by now: only then does an earlier run make room.
+    workspace.begin()
+    base = given or _base_detector(settings, calls.server, workspace.base, bars)
     with bars.step("Dealing calls to devices"):
         dealt = deal_calls(calls.devices, settings.devices, settings.seed)
         judge = Judge(base, calls.acceptance, calls.kept_apart)
@@ -120,8 +123,6 @@ def _prepare(settings: RunSettings, workspace: Workspace, bars: ProgressBars) ->
 
 
 def _base_detector(settings: RunSettings, calls: Sequence[Call], folder: Path, bars: ProgressBars) -> TrainedDetector:
-    if settings.base is not None:
-        return TrainedDetector.load(settings.base)
     if (folder / "detector.json").exists():
         return TrainedDetector.load(folder)
     training = TrainingSettings(seed=settings.seed)
@@ -151,14 +152,8 @@ def _federate(
 
 
 def _publisher(registry: Registry) -> Callable[[RoundReport], None]:
-    def publish(report: RoundReport) -> None:
-        try:
-            append_round(registry, report)
-        except RecordExistsError:
-            # A run that goes on after a kill publishes its last round again.
-            return
-
-    return publish
+    # A run that goes on after a kill publishes its last round again: the same record twice is one.
+    return lambda report: append_round(registry, report)
 
 
 def _use_release(

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import torch
 from rich.table import Table
 
 from fl_server.release.gate import require_passed
 from models.command import console, print_json
 from models.domain.privacy import PrivacyMode
 from models.domain.release import Verdict
+from models.errors import BadInputError
 from simulations.progress import show_progress
 from simulations.report.content import ReportContent, Scores
 from simulations.run import Outcome, run_simulation
 from simulations.settings import RunSettings
 from simulations.workspace import open_workspace
+
+_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 _VERDICTS = {Verdict.NORMAL: "정상", Verdict.SUSPICIOUS: "의심", Verdict.DANGEROUS: "위험"}
 
@@ -27,6 +35,8 @@ def run_and_tell(options: argparse.Namespace) -> None:
         HearsayError: See ``run_simulation``.
     """
     logging.getLogger("flwr").setLevel(logging.ERROR)
+    # The devices' matrices are small: a second thread costs more than it brings.
+    torch.set_num_threads(1)
     settings = RunSettings(
         scenario=options.scenario,
         devices=options.devices,
@@ -40,12 +50,23 @@ def run_and_tell(options: argparse.Namespace) -> None:
         base=options.base,
     )
     workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
-    with show_progress() as bars:
+    with show_progress() as bars, _naming_a_full_disk(options.out):
         outcome = run_simulation(settings, workspace, bars)
     if not options.json:
         _tell(outcome)
     print_json(outcome.summary)
     require_passed(outcome.conditions)
+
+
+@contextmanager
+def _naming_a_full_disk(out: Path) -> Iterator[None]:
+    """Tell of a folder that can't be written to any more in one line. What is done is kept."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_TROUBLE:
+            raise
+        raise BadInputError(f"{out}: can't be written to: {error.strerror}") from error
 
 
 def _tell(outcome: Outcome) -> None:

@@ -11,6 +11,9 @@ from models.domain.privacy import PrivacyMode
 from models.errors import UsageError
 from simulations.scenarios import DEFAULT_DRIFT, drift_named
 
+ABOVE_ALL = 2**32
+"""Every generator that is seeded takes a number below it."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
@@ -32,7 +35,7 @@ class RunSettings:
     scenario: str = DEFAULT_DRIFT
     devices: int = 200
     cohort: int = 50
-    rounds: int = 30
+    rounds: int = 40
     seed: int = 7
     privacy: PrivacyMode = PrivacyMode.PERSON
     exact_population: bool = False
@@ -44,8 +47,8 @@ class RunSettings:
         """Refuse settings that make no run, in one clear line."""
         drift_named(self.scenario)
         for name, least in (("devices", 1), ("cohort", 1), ("rounds", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise UsageError(f"--{name} is {getattr(self, name)}; it must be at least {least}")
+            if not least <= getattr(self, name) < ABOVE_ALL:
+                raise UsageError(f"--{name} is {getattr(self, name)}; it must be at least {least} and below 2**32")
         if self.cohort > self.devices:
             raise UsageError(f"--cohort {self.cohort} is larger than the population of --devices {self.devices}")
         if not 0 <= self.dropout < 1:
@@ -60,4 +63,10 @@ class RunSettings:
 
 
 def _content(calls: Path | None) -> str:
-    return hashlib.sha256(calls.read_bytes()).hexdigest() if calls and calls.is_file() else str(calls)
+    """Return a file's fingerprint; of one that can't be read its name, for the reader to complain of."""
+    if calls is None:
+        return ""
+    try:
+        return hashlib.sha256(calls.read_bytes()).hexdigest()
+    except OSError:
+        return str(calls)

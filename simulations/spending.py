@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 from opacus.accountants import PRVAccountant, RDPAccountant
 
 from fl_server.aggregation import ServerStep
@@ -145,4 +146,6 @@ def _rdp_epsilon(history: tuple[tuple[float, float, int], ...], delta: float) ->
 def _prv_epsilon(history: tuple[tuple[float, float, int], ...], delta: float) -> float:
     accountant = PRVAccountant()
     accountant.history = list(history)
-    return float(accountant.get_epsilon(delta))
+    # At the ends of its grid the accountant takes the logarithm of zero and then drops it.
+    with np.errstate(divide="ignore"):
+        return float(accountant.get_epsilon(delta))

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models.durable_file import write_durably
 from models.errors import BadInputError, CheckpointError
@@ -13,13 +14,22 @@ from models.errors import BadInputError, CheckpointError
 _MARKER = "run.json"
 _KEPT = ("base", "federation", "registry", "keys", "exported", "api", "device", "logs")
 _FILES = ("report.html", "report.json", "demo-call.jsonl")
+_FORMAT = "hearsay-run/1"
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Paths of a run below its folder."""
+    """Paths of a run below its folder.
+
+    Attributes:
+        root: The folder.
+        settings: Fingerprint of the run's settings.
+        goes_on: Whether an interrupted run of the same settings stands there and is gone on with.
+    """
 
     root: Path
+    settings: str
+    goes_on: bool
 
     @property
     def base(self) -> Path:
@@ -66,6 +76,22 @@ class Workspace:
         """The page."""
         return self.root / "report.html"
 
+    def begin(self) -> None:
+        """Remove an earlier run that isn't gone on with, and note that one is under way.
+
+        Raises:
+            BadInputError: The folder can't be written.
+        """
+        if self.goes_on:
+            return
+        try:
+            # Marked as finished while it is emptied: whatever a kill leaves of it is no run to go on with.
+            _mark(self.root, self.settings, finished=True)
+            _clear(self.root)
+            _mark(self.root, self.settings, finished=False)
+        except OSError as error:
+            raise _unwritable(self.root, error) from error
+
     def clear_release(self) -> None:
         """Remove what comes after the rounds, which is made anew each time."""
         for folder in (self.keys, self.root / "exported", self.api, self.device, self.logs):
@@ -75,50 +101,60 @@ class Workspace:
 
     def finish(self) -> None:
         """Note that the run came to its end: the next one starts over."""
-        state = json.loads((self.root / _MARKER).read_text())
-        _mark(self.root, state["settings"], finished=True)
+        _mark(self.root, self.settings, finished=True)
 
 
 def open_workspace(root: Path, settings_digest: str, *, resume: bool) -> Workspace:
-    """Return the folder, ready for a run: emptied of an earlier one, or as an interrupted one left it.
+    """Return the folder of a run. Nothing in it is touched until ``Workspace.begin``.
 
     Raises:
-        BadInputError: The folder can't be written, or holds something that is not a run of ours.
+        BadInputError: The folder can't be made, or holds something that is not a run of ours.
         CheckpointError: The interrupted run had other settings.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        if not (resume and _is_interrupted(root, settings_digest)):
-            _clear(root)
-            _mark(root, settings_digest, finished=False)
+        marker = _read_marker(root)
+        # A kill may leave the marker's own draft behind, in a folder that holds nothing else yet.
+        foreign = marker is None and any(not path.name.startswith(f".{_MARKER}.") for path in root.iterdir())
     except OSError as error:
-        raise BadInputError(f"{root}: can't be written to: {error.strerror}") from error
-    return Workspace(root)
+        raise _unwritable(root, error) from error
+    if foreign:
+        raise BadInputError(f"{root} holds files that are not of a run; choose an empty folder")
+    return Workspace(root, settings_digest, resume and _is_interrupted(root, marker, settings_digest))
 
 
-def _is_interrupted(root: Path, settings_digest: str) -> bool:
+def _read_marker(root: Path) -> dict[str, Any] | None:
+    """Return what our marker says; ``None`` where there is none, or another program's file of that name."""
     try:
-        state = json.loads((root / _MARKER).read_text())
-    except (OSError, ValueError):
+        marker = json.loads((root / _MARKER).read_bytes())
+    except (FileNotFoundError, IsADirectoryError, ValueError):
+        return None
+    return marker if isinstance(marker, dict) and marker.get("format") == _FORMAT else None
+
+
+def _is_interrupted(root: Path, marker: dict[str, Any] | None, settings_digest: str) -> bool:
+    if marker is None or marker["finished"]:
         return False
-    if state["finished"]:
-        return False
-    if state["settings"] != settings_digest:
+    if marker["settings"] != settings_digest:
         raise CheckpointError(
-            f"{root} holds an interrupted run with other settings: choose another --out, or start over without --resume"
+            f"{root} holds an interrupted run with other settings: remove that folder, choose another --out, "
+            "or start over without --resume"
         )
     return True
 
 
 def _clear(root: Path) -> None:
-    """Remove an earlier run, and nothing else."""
-    if any(root.iterdir()) and not (root / _MARKER).is_file():
-        raise BadInputError(f"{root} holds files that are not of a run; choose an empty folder")
+    """Remove an earlier run's files but the marker, and nothing else."""
     for name in _KEPT:
         shutil.rmtree(root / name, ignore_errors=True)
-    for name in (*_FILES, _MARKER):
+    for name in _FILES:
         (root / name).unlink(missing_ok=True)
 
 
 def _mark(root: Path, settings_digest: str, *, finished: bool) -> None:
-    write_durably(root / _MARKER, json.dumps({"settings": settings_digest, "finished": finished}).encode())
+    state = {"format": _FORMAT, "settings": settings_digest, "finished": finished}
+    write_durably(root / _MARKER, json.dumps(state).encode())
+
+
+def _unwritable(root: Path, error: OSError) -> BadInputError:
+    return BadInputError(f"{root}: can't be written to: {error.strerror}")

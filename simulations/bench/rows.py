@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from models.command import console
 from models.durable_file import write_durably
-from models.errors import HearsayError
+from models.errors import BadInputError, HearsayError
 from simulations.bench.row import Row
 
 FAVOURING_THE_PEER = {
@@ -38,7 +38,9 @@ def run_bench(out: Path) -> None:
 
     Raises:
         BenchError: A measurement failed; the others' files are kept.
+        BadInputError: The folder can't be written; nothing is measured.
     """
+    _require_writable(out)
     table = Table("row", "value", "unit", "ratio", "against")
     for group in GROUPS:
         with console.status(f"measuring {group}"):
@@ -50,9 +52,21 @@ def run_bench(out: Path) -> None:
     console.print(f"written to {out}", markup=False, soft_wrap=True)
 
 
+def _require_writable(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise BadInputError(f"{out}: can't be written to: {error.strerror}") from error
+
+
 def _measure(group: str) -> list[Row]:
     command = [sys.executable, "-W", "ignore", "-m", f"simulations.bench.{group}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | FAVOURING_THE_PEER)  # noqa: S603
     if done.returncode:
         raise BenchError(f"measuring {group} failed: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
-    return _ROWS.validate_python(json.loads(done.stdout.splitlines()[-1]))
+    try:
+        return _ROWS.validate_json(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError) as error:
+        raise BenchError(f"measuring {group} failed: it printed no rows") from error

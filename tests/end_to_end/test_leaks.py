@@ -53,9 +53,7 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traces]:
     write_calls(calls, [_with_canary(call) for call in generate_calls(240, seed=5, vishing_share=0.4)])
     base = folder / "base"
     train_detector(generate_calls(300, seed=6), TrainingSettings(epochs=2)).save(base)
-    settings = RunSettings(
-        devices=80, cohort=20, rounds=2, privacy=PrivacyMode.BOTH, calls=calls, base=base
-    )
+    settings = RunSettings(devices=80, cohort=20, rounds=2, privacy=PrivacyMode.BOTH, calls=calls, base=base)
     grid: list[bytes] = []
     with recording_proxy() as proxy:
         workspace = open_workspace(folder / "run", settings.digest(), resume=False)

@@ -1,0 +1,19 @@
+"""What tests of several packages share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a detector trained on few calls, once for all tests."""
+    # Imported here: most tests need no torch.
+    from models.corpus.generator import generate_calls
+    from models.detector.training import TrainingSettings, train_detector
+
+    folder = tmp_path_factory.mktemp("detector") / "base"
+    train_detector(generate_calls(300, seed=6), TrainingSettings(epochs=3)).save(folder)
+    return folder

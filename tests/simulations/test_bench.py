@@ -1,0 +1,76 @@
+"""Benchmarks: rows that scripts can read, each beside its peer, and one clear line where a measurement fails."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulations.__main__ import main
+from simulations.bench import rows
+from simulations.bench.row import Row, compare, median_seconds, print_rows
+from simulations.bench.rows import BenchError, run_bench
+
+above_zero = st.floats(min_value=1e-9, max_value=1e9)
+
+
+@given(above_zero, above_zero)
+def test_the_ratio_is_the_value_over_the_peers(value, peer_value):
+    row = compare("row", "ms", value, "peer", peer_value)
+    assert row.ratio == value / peer_value
+    assert (row.value, row.peer_value, row.against) == (value, peer_value, "peer")
+
+
+def test_works_take_turns_and_the_first_turn_counts_for_nobody():
+    turns: list[str] = []
+    taken = median_seconds([lambda: turns.append("ours"), lambda: turns.append("peer's")], 3)
+    assert turns == ["ours", "peer's"] * 3
+    assert len(taken) == 2
+    assert all(math.isfinite(seconds) and seconds >= 0 for seconds in taken)
+
+
+def test_rows_are_printed_as_one_line_of_json_that_reads_back(capsys):
+    row = Row("row", 1.0, "ms", 0.5, "peer", 2.0)
+    print_rows([row])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert [Row(**values) for values in json.loads(line)] == [row]
+
+
+def test_a_measurement_that_runs_is_written_with_a_row_for_scripts(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(rows, "GROUPS", ("devices",))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run_bench(tmp_path / "bench")
+    (row,) = json.loads((tmp_path / "bench" / "devices.json").read_text())
+    assert set(row) == {"name", "value", "unit", "ratio", "against", "peer_value"}
+    assert row["ratio"] == row["value"] / row["peer_value"]
+    assert row["unit"] == "devices/s"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_measurement_that_fails_is_one_line_that_names_it_and_the_others_files_are_kept(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "devices.json").write_text("[]")
+    monkeypatch.setattr(rows, "GROUPS", ("absent",))
+    assert main(["bench", "--out", str(tmp_path)]) == BenchError.exit_code
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: measuring absent failed: ")
+    assert "No module named simulations.bench.absent" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["devices.json"]
+
+
+def test_a_measurement_that_prints_no_rows_fails_in_one_line(tmp_path, monkeypatch, capsys):
+    # A module that runs and prints nothing.
+    monkeypatch.setattr(rows, "GROUPS", ("row",))
+    assert main(["bench", "--out", str(tmp_path)]) == BenchError.exit_code
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line == "error: measuring row failed: it printed no rows"
+
+
+def test_a_folder_that_cant_be_written_is_refused_before_anything_is_measured(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(rows, "GROUPS", ("absent",))
+    assert main(["bench", "--out", str(tmp_path / "file")]) == 3
+    assert "can't be written to" in capsys.readouterr().err

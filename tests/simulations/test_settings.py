@@ -1,0 +1,72 @@
+"""What a run is asked for: refused in one line where it makes no run, and known again by its fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from models.domain.privacy import PrivacyMode
+from models.errors import UsageError
+from simulations.settings import ABOVE_ALL, RunSettings
+
+OTHERS = {
+    "scenario": "new-loan",
+    "devices": 201,
+    "cohort": 51,
+    "rounds": 31,
+    "seed": 8,
+    "privacy": PrivacyMode.BOTH,
+    "exact_population": True,
+    "dropout": 0.2,
+    "calls": Path("calls.jsonl"),
+    "base": Path("base"),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"devices": 0}, "--devices is 0"),
+        ({"cohort": 0}, "--cohort is 0"),
+        ({"rounds": 0}, "--rounds is 0"),
+        ({"seed": -1}, "--seed is -1"),
+        ({"seed": ABOVE_ALL}, "--seed is 4294967296"),
+        ({"devices": 10, "cohort": 11}, "--cohort 11 is larger than the population of --devices 10"),
+        ({"dropout": 1.0}, "--dropout is 1.0"),
+        ({"dropout": -0.1}, "--dropout is -0.1"),
+        ({"dropout": float("nan")}, "--dropout is nan"),
+        ({"scenario": "new-weather"}, "unknown scenario 'new-weather'; there are new-"),
+        ({"privacy": PrivacyMode.SECURE}, "there is no secure aggregation"),
+    ],
+)
+def test_settings_that_make_no_run_are_refused_with_what_was_given(change, said):
+    with pytest.raises(UsageError) as refused:
+        RunSettings(**change)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_smallest_run_and_the_largest_seed_are_accepted():
+    RunSettings(devices=1, cohort=1, rounds=1, seed=ABOVE_ALL - 1, dropout=0.0)
+
+
+def test_every_setting_has_a_part_in_the_fingerprint():
+    assert set(OTHERS) == {field.name for field in fields(RunSettings)}
+    plain = RunSettings()
+    digests = {replace(plain, **{name: value}).digest() for name, value in OTHERS.items()}
+    assert len(digests | {plain.digest()}) == len(OTHERS) + 1
+
+
+def test_the_fingerprint_follows_the_calls_and_not_the_name_of_their_file(tmp_path):
+    first, copy, other = (tmp_path / name for name in ("first", "copy", "other"))
+    first.write_text("a")
+    copy.write_text("a")
+    other.write_text("b")
+    digests = [RunSettings(calls=path).digest() for path in (first, copy, other)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_file_that_cant_be_read_still_has_a_fingerprint(tmp_path):
+    assert RunSettings(calls=tmp_path).digest() != RunSettings(calls=tmp_path / "missing").digest()
