@@ -31,12 +31,10 @@ class ServerStep:
     Attributes:
         learning_rate: Factor on the smoothed update.
         momentum: Share of the last smoothed update that is kept, in [0, 1).
-        rehearsal: Weight of the server's own update beside the devices' mean.
     """
 
     learning_rate: float
     momentum: float
-    rehearsal: float = 0.0
 
 
 class UpdateSum:

@@ -20,7 +20,6 @@ from fl_server.collecting import Clock, ask_cohort, fold_replies
 from fl_server.ledger import PersonLedger
 from fl_server.rounds import FederationPlan, draw_cohort
 from models.domain.round import ReplyFate, RoundReport
-from models.domain.training import LocalTask
 from models.privacy.randomness import GaussianSource, SeededGaussian, SystemGaussian, seeded_generator
 from models.privacy.vectors import Arrays, flatten, unflatten
 
@@ -34,15 +33,12 @@ class Surroundings:
 
     Attributes:
         judge: Scores a global model on the server's acceptance set.
-        rehearse: Returns the update of a round's model on calls of the server's own, so that what the base detector
-            knew isn't forgotten; ``None`` rehearses nothing. Nobody's privacy is touched.
         before_saving: Called with each round's report and model before its checkpoint is written.
         publish: Called with each saved round's report; again after a kill, so it must bear repetition.
         clock: Time.
     """
 
     judge: Callable[[Arrays], AcceptanceScore]
-    rehearse: Callable[[LocalTask, Arrays], Arrays] | None
     before_saving: Callable[[RoundReport, Arrays], None]
     publish: Callable[[RoundReport], None]
     clock: Clock
@@ -132,13 +128,7 @@ class Federation:
             if privacy is None
             else total.private_mean(privacy, self._noise(state.round_number + 1), self._plan.simulated_cohort)
         )
-        return step_global_model(state.model, state.smoothed, mean + self._rehearsal(state), self._plan.step)
-
-    def _rehearsal(self, state: FederationState) -> NDArray[np.float64]:
-        if self._surroundings.rehearse is None:
-            return np.zeros_like(state.model)
-        task = self._plan.task_of(state.round_number + 1)
-        return self._plan.step.rehearsal * flatten(self._surroundings.rehearse(task, self._arrays(state.model)))
+        return step_global_model(state.model, state.smoothed, mean, self._plan.step)
 
     def _save(self, state: FederationState) -> FederationState:
         assert state.report is not None

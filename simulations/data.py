@@ -5,33 +5,43 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from models.corpus.generator import generate_calls
 from models.corpus.reader import read_calls
 from models.corpus.scenario import Scenario, load_scenarios
-from models.corpus.splits import split_by_group
+from models.corpus.splits import Split, split_by_group
 from models.domain.call import Call, Label
+from models.errors import CallFileError, SplitError
 from simulations.scenarios import Drift, Worlds, deal_scenarios
 from simulations.settings import RunSettings
 
-SERVER_CALLS, ACCEPTANCE_CALLS, KEPT_APART_CALLS, CALLS_A_DEVICE = 2000, 900, 900, 8
+SERVER_CALLS, ACCEPTANCE_CALLS, CALLS_A_DEVICE = 3000, 900, 8
 
-VISHING_ON_DEVICES = 0.2
-"""Share of the devices' calls that are vishing: far above life's, or a small population would hold none."""
+FEWEST_CALLS = 25
+"""Of people's: from fewer none could be kept apart with both labels on both sides."""
 
-VISHING_WHERE_MEASURED = 0.35
+VISHING_AMONG_PEOPLE = 0.25
+"""Share of people's calls that are vishing: far above life's, or a small population would hold none."""
+
+VISHING_IN_ACCEPTANCE = 0.35
 
 HARD_SHARE = 0.2
 """Of the normal calls that people receive: calls of banks, offices and couriers among everyday talk. An assumption."""
 
 KEPT_APART_SHARE = 0.2
-"""Of the user's own calls."""
+"""Of people's calls: no device trains on them, nor on a near-duplicate of one."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorldCalls:
-    """Who has which calls; no scenario (or group of near-duplicates) stands in two places."""
+    """Who has which calls.
+
+    Attributes:
+        server: The base detector learns from these.
+        acceptance: The server calibrates, chooses and accepts models by these.
+        devices: On people's phones.
+        kept_apart: People's too, but on no phone: before and after are measured on these.
+    """
 
     server: list[Call]
     acceptance: list[Call]
@@ -40,45 +50,43 @@ class WorldCalls:
 
 
 def gather_calls(settings: RunSettings, drift: Drift) -> WorldCalls:
-    """Return a world's calls: synthetic ones, and the user's own on the devices where a file is given.
+    """Return a world's calls: people's are synthetic, or the user's own where a file is given.
 
     Raises:
         CallFileError: The file can't be read, or can't be split with both labels on both sides.
     """
-    worlds = deal_scenarios(load_scenarios(), settings.seed)
-    if settings.calls is None:
-        return WorldCalls(
-            server=_server_calls(worlds.server, settings.seed, drift),
-            acceptance=_measured_calls(worlds.acceptance, ACCEPTANCE_CALLS, settings.seed + 1),
-            devices=_device_calls(worlds, settings),
-            kept_apart=_measured_calls(worlds.kept_apart, KEPT_APART_CALLS, settings.seed + 3),
-        )
-    return _with_own_calls(settings.calls, worlds, settings.seed, drift)
-
-
-def _with_own_calls(path: Path, worlds: Worlds, seed: int, drift: Drift) -> WorldCalls:
-    devices, kept_apart = split_by_group(read_calls(path), KEPT_APART_SHARE, seed)
-    # The devices' world is the user's own calls now, so all scenarios but the acceptance set's are the server's.
-    server = (*worlds.server, *worlds.devices, *worlds.kept_apart)
+    worlds = deal_scenarios(load_scenarios(), drift.new_type, settings.seed)
+    people = _people_calls(settings, worlds)
+    devices, kept_apart = _keep_apart(people, settings)
     return WorldCalls(
-        server=_server_calls(server, seed, drift),
-        acceptance=_measured_calls(worlds.acceptance, ACCEPTANCE_CALLS, seed + 1),
+        server=generate_calls(
+            SERVER_CALLS, settings.seed, scenarios=_server_scenarios(settings, worlds), exclude_types=(drift.new_type,)
+        ),
+        acceptance=_received_calls(worlds.acceptance, ACCEPTANCE_CALLS, settings.seed + 1, VISHING_IN_ACCEPTANCE),
         devices=list(devices),
         kept_apart=list(kept_apart),
     )
 
 
-def _server_calls(scenarios: tuple[Scenario, ...], seed: int, drift: Drift) -> list[Call]:
-    return generate_calls(SERVER_CALLS, seed, scenarios=scenarios, exclude_types=(drift.new_type,))
+def _keep_apart(people: Sequence[Call], settings: RunSettings) -> Split:
+    try:
+        return split_by_group(people, KEPT_APART_SHARE, settings.seed)
+    except SplitError as error:
+        if settings.calls is None:
+            raise
+        raise CallFileError(settings.calls, None, str(error)) from error
 
 
-def _measured_calls(scenarios: tuple[Scenario, ...], count: int, seed: int) -> list[Call]:
-    return _received_calls(scenarios, count, seed, VISHING_WHERE_MEASURED)
+def _people_calls(settings: RunSettings, worlds: Worlds) -> list[Call]:
+    if settings.calls is not None:
+        return read_calls(settings.calls)
+    count = max(FEWEST_CALLS, round(CALLS_A_DEVICE * settings.devices / (1 - KEPT_APART_SHARE)))
+    return _received_calls(worlds.people, count, settings.seed + 2, VISHING_AMONG_PEOPLE)
 
 
-def _device_calls(worlds: Worlds, settings: RunSettings) -> list[Call]:
-    count = CALLS_A_DEVICE * settings.devices
-    return _received_calls(worlds.devices, count, settings.seed + 2, VISHING_ON_DEVICES)
+def _server_scenarios(settings: RunSettings, worlds: Worlds) -> tuple[Scenario, ...]:
+    """Where people's calls are the user's own, all synthetic scenarios but the acceptance set's are the server's."""
+    return worlds.server if settings.calls is None else (*worlds.server, *worlds.people)
 
 
 def _received_calls(scenarios: Sequence[Scenario], count: int, seed: int, vishing_share: float) -> list[Call]:

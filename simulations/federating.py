@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,11 @@ from flwr.app import ConfigRecord, Context, RecordDict
 from pydantic import TypeAdapter
 
 from fl_client.app import OWN_ROUND, STEPS, build_client_app
-from fl_client.training import LabelledWords, train_on_device
 from fl_server.collecting import Clock
 from fl_server.federation import Federation, Surroundings, build_server_app
 from fl_server.rounds import FederationPlan
 from models.domain.privacy import PrivacyStatement
 from models.domain.round import RoundReport
-from models.domain.training import LocalTask
 from models.durable_file import write_durably
 from models.errors import CheckpointError
 from models.privacy.randomness import seeded_generator
@@ -27,11 +25,6 @@ from simulations.measuring import Judge
 from simulations.population import Population
 from simulations.report.content import Clipping, RoundOutcome, SpentEpsilon, UpdateNorms
 from simulations.spending import DeviceSteps, state_privacy
-
-REHEARSED_CALLS, REHEARSAL_BATCH = 64, 16
-
-REHEARSING = 2**31
-"""No device's number: the server's own place where generators are derived from the seed."""
 
 DeviceStates = dict[int, DeviceSteps]
 """Every device's own record of the DP-SGD steps it took, by node id."""
@@ -64,14 +57,13 @@ class WatchedFederation:
         plan: FederationPlan,
         start: Arrays,
         judge: Judge,
-        rehearse: Callable[[LocalTask, Arrays], Arrays],
         folder: Path,
         publish: Callable[[RoundReport], None],
         is_lost: IsLost,
     ) -> None:
         """Prepare the federation; see `Federation` for ``plan``, ``start``, ``folder`` and ``publish``."""
         self._plan, self._judge, self._folder, self._is_lost = plan, judge, folder, is_lost
-        surroundings = Surroundings(judge.accept, rehearse, self._watch, publish, Clock())
+        surroundings = Surroundings(judge.accept, self._watch, publish, Clock())
         self._federation = Federation(plan, start, folder / "server", surroundings)
         self._grid: InProcessGrid | None = None
 
@@ -147,18 +139,6 @@ def steps_of(state: RecordDict) -> DeviceSteps:
     record = state.config_records.get(STEPS) or ConfigRecord()
     noise, rates, steps = (tuple(record.get(name, ())) for name in ("noise", "rates", "steps"))  # type: ignore[arg-type]
     return DeviceSteps(noise, rates, steps)  # type: ignore[arg-type]
-
-
-def rehearse_on(calls: Sequence[LabelledWords]) -> Callable[[LocalTask, Arrays], Arrays]:
-    """Return the server's own training: the devices' task, without privacy, on some of its public calls a round."""
-
-    def rehearse(task: LocalTask, model: Arrays) -> Arrays:
-        generator = seeded_generator(task.seed or 0, task.round_number, REHEARSING, "rehearsal")
-        chosen = generator.choice(len(calls), size=min(REHEARSED_CALLS, len(calls)), replace=False)
-        plain = replace(task, epochs=1, batch_calls=REHEARSAL_BATCH, call_privacy=None)
-        return train_on_device(model, [calls[place] for place in chosen], plain, REHEARSING).update
-
-    return rehearse
 
 
 def drop_out(seed: int, share: float) -> IsLost:

@@ -21,7 +21,7 @@ from models.domain.round import RoundReport
 from models.domain.statistic import REPORTS_BEFORE_RELEASE
 from models.durable_file import write_durably
 from simulations.data import WorldCalls, gather_calls
-from simulations.federating import Ears, WatchedFederation, drop_out, rehearse_on
+from simulations.federating import Ears, WatchedFederation, drop_out
 from simulations.grid import Wiretap
 from simulations.listening import Device, install_release, listen, make_demo_call
 from simulations.measuring import Judge
@@ -140,7 +140,6 @@ def _federate(
         plan_federation(settings),
         field.base.parameters,
         field.judge,
-        rehearse_on(Population([field.calls.server], field.base.embedding).calls_of(0)),
         workspace.federation,
         _publisher(registry),
         drop_out(settings.seed, settings.dropout),
@@ -180,7 +179,7 @@ def _listen(
     assert release.trusted_root is not None
     write_durably(device.root, release.trusted_root)
     with bars.step("A device installs the release and listens to a call"):
-        scenarios = deal_scenarios(load_scenarios(), settings.seed).kept_apart
+        scenarios = deal_scenarios(load_scenarios(), field.drift.new_type, settings.seed).people
         call = make_demo_call(scenarios, field.drift.new_type, workspace.demo_call)
         installed = install_release(device, url)
         return listen(installed, call, workspace.demo_call, release.card.thresholds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ DRIFTS = {
 }
 """The drifts that can be simulated. Loan fraud led in 2024, agency impersonation in 2025."""
 
-DEFAULT_DRIFT = "new-messenger"
+DEFAULT_DRIFT = "new-agency"
 
 
 def drift_named(name: str) -> Drift:
@@ -55,43 +56,33 @@ def drift_named(name: str) -> Drift:
 
 @dataclass(frozen=True, slots=True)
 class Worlds:
-    """Scenarios by who meets them. No scenario is in two places, so that nothing is learned by heart.
+    """Scenarios by who meets them. None is in two places but where it says so.
 
     Attributes:
-        server: The base detector learns from these.
-        acceptance: The server judges every model by these, the new type included: authored from warnings.
-        devices: People receive calls of these.
-        kept_apart: Before and after are measured on these.
+        server: The base detector learns from these; the new type is not among them.
+        acceptance: The server judges every model by these. Those of the new type are people's too: the operator wrote
+            them from the first warnings.
+        people: People receive calls of these; they train on some calls and are measured on others.
     """
 
     server: tuple[Scenario, ...]
     acceptance: tuple[Scenario, ...]
-    devices: tuple[Scenario, ...]
-    kept_apart: tuple[Scenario, ...]
+    people: tuple[Scenario, ...]
 
 
-_TURNS = (
-    "server",
-    "devices",
-    "kept_apart",
-    "acceptance",
-    "server",
-    "devices",
-    "server",
-    "kept_apart",
-    "server",
-    "devices",
-)
+_TURNS = ("server", "people", "acceptance", "server", "people", "server")
+"""Whose turn it is when the scenarios of a kind are dealt out."""
 
 
-def deal_scenarios(scenarios: Sequence[Scenario], seed: int) -> Worlds:
+def deal_scenarios(scenarios: Sequence[Scenario], new_type: ScamType, seed: int) -> Worlds:
     """Return the scenarios dealt out kind by kind, so that every world has every kind that has enough of them."""
     by_kind: dict[str, list[Scenario]] = defaultdict(list)
     for scenario in sorted(scenarios, key=lambda scenario: scenario.id):
         by_kind[scenario.kind].append(scenario)
-    dealt: dict[str, list[Scenario]] = defaultdict(list)
+    new = by_kind.pop(new_type, [])
+    dealt: dict[str, list[Scenario]] = {"server": [], "acceptance": list(new), "people": list(new)}
     for kind, members in by_kind.items():
         random.Random(f"{seed} {kind}").shuffle(members)  # noqa: S311  a simulation's
-        for place, scenario in enumerate(members):
-            dealt[_TURNS[place % len(_TURNS)]].append(scenario)
-    return Worlds(*(tuple(dealt[name]) for name in ("server", "acceptance", "devices", "kept_apart")))
+        for scenario, world in zip(members, itertools.cycle(_TURNS), strict=False):
+            dealt[world].append(scenario)
+    return Worlds(*(tuple(dealt[name]) for name in ("server", "acceptance", "people")))

@@ -115,7 +115,6 @@ class Watcher:
         """Return surroundings that tell this watcher."""
         return Surroundings(
             judge=judge,
-            rehearse=None,
             before_saving=lambda report, _model: self.before_saving.append(report),
             publish=self.published.append,
             clock=TestClock().clock(),

@@ -9,10 +9,10 @@ from sklearn.linear_model import LogisticRegression
 from models.detector.decision import calibrate_logits
 from models.domain.release import Calibration, Thresholds
 
-SUSPICIOUS_FALSE_ALARMS = 10.0
-"""Normal calls of 1,000 that may be called 의심."""
+SUSPICIOUS_FALSE_ALARMS = 50.0
+"""Normal calls of 1,000 that may be called 의심: a soft alarm, counted on calls much harder than life's."""
 
-DANGEROUS_FALSE_ALARMS = 1.0
+DANGEROUS_FALSE_ALARMS = 5.0
 """Normal calls of 1,000 that may be called 위험."""
 
 _SUSPICIOUS_RANGE = (0.501, 0.95)
@@ -43,7 +43,7 @@ def calibrate(logits: ArrayLike, labels: ArrayLike) -> tuple[Calibration, Thresh
 
 
 def choose_thresholds(normal_scores: NDArray[np.float64]) -> Thresholds:
-    """Return the scores that 10 (의심) and 1 (위험) of 1,000 normal calls reach, kept within sane ranges.
+    """Return the scores that 50 (의심) and 5 (위험) of 1,000 normal calls reach, kept within sane ranges.
 
     A set too small for a quantile takes its largest score.
     """
