@@ -14,7 +14,7 @@ from rich.table import Table
 
 from fl_server.release.gate import require_passed
 from models.command import console, print_json
-from models.domain.privacy import PrivacyMode
+from models.domain.privacy import Adversary, PrivacyMode, PrivacyStatement, PrivacyUnit
 from models.domain.release import Verdict
 from models.errors import BadInputError
 from simulations.progress import show_progress
@@ -104,10 +104,17 @@ def _privacy(content: ReportContent) -> list[str]:
     if not content.privacy:
         return ["Privacy: none asked for; nobody is protected."]
     return [
-        f"Privacy per {s.unit} against {s.against}: epsilon {s.epsilon:.2f} at delta {s.delta:g}"
+        f"Privacy per {s.unit} against {_adversary(s)}: epsilon {s.epsilon:.2f} at delta {s.delta:g}"
         + (f" (simulated: a cohort of {s.cohort:,} of {s.population:,})" if s.simulated else "")
         for s in content.privacy
     ]
+
+
+def _adversary(statement: PrivacyStatement) -> str:
+    """Without secure aggregation, the server that adds a person's noise has to be believed."""
+    if statement.unit is PrivacyUnit.PERSON and statement.against is Adversary.SERVER:
+        return "a server that keeps its word and looks at noised sums only"
+    return "those who see released models" if statement.against is Adversary.RECIPIENTS else "the server"
 
 
 def _release(content: ReportContent) -> list[str]:

@@ -27,6 +27,12 @@ from models.errors import UsageError
 
 ACCOUNTANT = "PLD (dp-accounting)"
 
+_RELATIONS = {
+    Adversary.RECIPIENTS: NeighbouringRelation.ADD_OR_REMOVE,
+    # The server knows who took part: what is hidden from it is what they sent, not that they were there.
+    Adversary.SERVER: NeighbouringRelation.ZERO_OUT,
+}
+
 
 @lru_cache(maxsize=256)
 def sampled_gaussian_epsilon(noise_multiplier: float, sampling_rate: float, compositions: int, delta: float) -> float:
@@ -78,7 +84,7 @@ def state_person_privacy(
         PrivacyStatement(
             unit=PrivacyUnit.PERSON,
             against=against,
-            relation=NeighbouringRelation.ADD_OR_REMOVE,
+            relation=_RELATIONS[against],
             epsilon=person_epsilon(privacy, against, rounds),
             delta=privacy.delta,
             accountant=ACCOUNTANT,

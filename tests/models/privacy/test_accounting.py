@@ -115,9 +115,10 @@ def test_a_statement_carries_everything_that_its_epsilon_means_nothing_without()
     recipients, server = state_person_privacy(PLAN, 60, simulated)
     assert (recipients.against, recipients.sampler) == ("recipients", "Poisson")
     assert (server.against, server.sampler) == ("server", "none")
+    assert (recipients.relation, server.relation) == ("add_or_remove", "zero_out")
     for statement in (recipients, server):
         assert statement.epsilon == person_epsilon(PLAN, statement.against, 60)
-        assert (statement.unit, statement.relation, statement.delta) == ("person", "add_or_remove", DELTA)
+        assert (statement.unit, statement.delta) == ("person", DELTA)
         assert (statement.population, statement.cohort, statement.rounds) == (100_000, 1_000, 60)
         assert (statement.participations, statement.simulated) == (5, simulated)
         assert "PLD" in statement.accountant
