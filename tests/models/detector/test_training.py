@@ -16,7 +16,7 @@ from models.text.ngrams import NgramScheme
 from tests.models.detector.small import authored_calls, small_detector
 
 QUICK = TrainingSettings(
-    dimensions=16, scheme=NgramScheme(buckets=2000), epochs=20, batch_calls=4, validation_share=0.25
+    dimensions=16, scheme=NgramScheme(buckets=2000), epochs=8, batch_calls=4, validation_share=0.25
 )
 
 
