@@ -149,5 +149,7 @@ def _statistics(content: ReportContent) -> list[str]:
     )
     if told.estimates is None:
         return [f"{head}. Nothing is released below {told.threshold} reports."]
-    shares = ", ".join(f"{value} {max(e.share, 0):.0%} ({e.low:.0%} to {e.high:.0%})" for value, e in told.estimates.items())
+    shares = ", ".join(
+        f"{value} {max(e.share, 0):.0%} ({e.low:.0%} to {e.high:.0%})" for value, e in told.estimates.items()
+    )
     return [f"{head}. It estimates: {shares}"]
