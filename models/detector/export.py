@@ -25,6 +25,21 @@ from models.errors import ModelFileError
 LARGEST_DIFFERENCE = {ModelVariant.FP32: 1e-4, ModelVariant.INT8: 1e-2, ModelVariant.INT8_ORT: 1e-2}
 """How far a file's score may be from torch's."""
 
+
+class ScoresDifferError(ModelFileError):
+    """The files are whole, but one scores too far from torch: a model full of noise doesn't bear rounding.
+
+    Attributes:
+        variant: The file.
+        difference: The largest of scores before calibration.
+        files: What was written, as ``export_detector`` returns it.
+    """
+
+    def __init__(self, variant: ModelVariant, difference: float, files: list[Path]) -> None:
+        self.variant, self.difference, self.files = variant, difference, files
+        super().__init__(f"{variant.value}: scores differ from torch's by {difference:.2g}")
+
+
 _CHECKED_CALLS = 64
 _CHECKED_WORDS = 120
 
@@ -36,7 +51,8 @@ def export_detector(trained: TrainedDetector, directory: Path) -> list[Path]:
         The files written, the metadata last.
 
     Raises:
-        ModelFileError: The directory can't be written to, or a file doesn't give torch's scores.
+        ModelFileError: The directory can't be written to.
+        ScoresDifferError: A file doesn't give torch's scores; all are written.
     """
     make_directory(directory)
     _write_model(directory / ModelVariant.FP32, build_graph(trained, int8=False))
@@ -44,9 +60,12 @@ def export_detector(trained: TrainedDetector, directory: Path) -> list[Path]:
     _write_ort(directory / ModelVariant.INT8, directory / ModelVariant.INT8_ORT)
     metadata = {"format": FORMAT, "opset": OPSET, **trained.card.to_json(), "lineage": dict(trained.lineage)}
     write_metadata(directory, metadata, list(ModelVariant))
+    files = [*(directory / variant for variant in ModelVariant), directory / METADATA]
     for variant in ModelVariant:
-        _check_scores(trained, directory, variant)
-    return [*(directory / variant for variant in ModelVariant), directory / METADATA]
+        difference = _score_difference(trained, directory, variant)
+        if not difference <= LARGEST_DIFFERENCE[variant]:
+            raise ScoresDifferError(variant, difference, files)
+    return files
 
 
 def _write_model(path: Path, model: ModelProto) -> None:
@@ -67,13 +86,11 @@ def _write_ort(source: Path, target: Path) -> None:
             raise ModelFileError(f"{target}: could not be written") from error
 
 
-def _check_scores(trained: TrainedDetector, directory: Path, variant: ModelVariant) -> None:
+def _score_difference(trained: TrainedDetector, directory: Path, variant: ModelVariant) -> float:
     words = _random_words(trained.card)
     expected = score_indexed(trained.build_network(), index_words(words, [0] * len(words), trained.embedding))
     found = OnnxDetector.load(directory, variant).logit_batch(words)
-    difference = float(np.abs(_sigmoid(expected) - _sigmoid(found)).max())
-    if not difference <= LARGEST_DIFFERENCE[variant]:
-        raise ModelFileError(f"{variant.value}: scores differ from torch's by {difference:.2g}")
+    return float(np.abs(_sigmoid(expected) - _sigmoid(found)).max())
 
 
 def _random_words(card: DetectorCard) -> list[list[str]]:

@@ -22,12 +22,14 @@ from rich.progress import Progress
 from fl_server.acceptance import AcceptanceScore
 from models.corpus.generator import generate_calls
 from models.corpus.reader import write_calls
+from models.detector.onnx_contract import ModelVariant
 from models.domain.privacy import Adversary, PrivacyMode, PrivacyUnit
 from models.errors import CheckpointError, GateRefusedError
 from simulations.__main__ import main
 from simulations.measuring import Judge
 from simulations.progress import ProgressBars
 from simulations.run import Outcome, run_simulation
+from simulations.scenarios import DEFAULT_DRIFT, drift_named
 from simulations.settings import RunSettings
 from simulations.workspace import open_workspace
 
@@ -102,7 +104,7 @@ def released(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     stdout, stderr = io.StringIO(), io.StringIO()
     with small_world(), redirect_stdout(stdout), redirect_stderr(stderr), warnings.catch_warnings():
         warnings.simplefilter("default")
-        command = command_of(settings_of(base, rounds=1), out, "--privacy", "both", "--exact-population")
+        command = command_of(settings_of(base, rounds=1), out, "--privacy", "both")
         code = main(command[3:])
     assert code == 0, stderr.getvalue()
     return Finished(out, stdout.getvalue(), stderr.getvalue())
@@ -113,7 +115,7 @@ def test_standard_output_is_one_json_object_with_every_key_that_scripts_read(fin
     summary = finished.summary
     for scores in (summary["before"], summary["after"]):
         assert {"f1", "recall_by_type", "false_alarms_per_1000"} <= set(scores)
-        assert "messenger" in scores["recall_by_type"]
+        assert drift_named(DEFAULT_DRIFT).new_type in scores["recall_by_type"]
     assert set(summary["privacy"][0]) >= {
         *("unit", "against", "relation", "epsilon", "delta", "accountant", "population", "cohort", "rounds"),
         *("participations", "simulated"),
@@ -133,21 +135,25 @@ def test_the_default_run_protects_persons_and_says_that_its_figures_are_simulate
     assert "simulated: a cohort of 1,000 of 100,000" in " ".join(finished.stderr.split())
 
 
-def test_the_exact_population_states_calls_and_persons_as_they_are(released):
+def test_a_run_that_protects_calls_and_persons_states_both_against_each_adversary(released):
     stated = {(figure["unit"], figure["against"]): figure for figure in released.summary["privacy"]}
     assert set(stated) == {(unit, against) for unit in PrivacyUnit for against in Adversary}
-    for figure in stated.values():
-        assert figure["simulated"] is None
-        assert figure["epsilon"] > 0
-    person = stated["person", "recipients"]
-    assert (person["population"], person["cohort"], person["participations"]) == (60, 6, 1)
+    assert all(figure["epsilon"] > 0 for figure in stated.values())
+    # Calls are protected on each device by its own noise: no larger population stands behind that figure.
+    assert stated["call", "server"]["simulated"] is None
     assert stated["call", "server"]["epsilon"] == stated["call", "recipients"]["epsilon"]
-    assert "simulated" not in released.stderr
 
 
 def test_standard_error_tells_people_what_was_done_and_nothing_that_libraries_say(released):
     said = " ".join(released.stderr.split())
-    for told in ("F1", "recall: messenger", "Privacy per person", "Released: version 1", "The API was told", "Report:"):
+    for told in (
+        "F1",
+        f"recall: {drift_named(DEFAULT_DRIFT).new_type}",
+        "Privacy per person",
+        "Released: version 1",
+        "The API was told",
+        "Report:",
+    ):
         assert told in said
     for noise in ("Warning", "warnings.warn", "INFO", "flwr", "opacus", "Traceback"):
         assert noise not in said
@@ -285,8 +291,8 @@ def test_a_run_without_privacy_states_none_and_below_fifty_reports_nothing_is_re
 
 @pytest.mark.usefixtures("in_a_small_world")
 def test_a_run_that_protects_calls_alone_clips_no_persons_update_and_more_devices_than_calls_are_fine(base, tmp_path):
-    write_calls(tmp_path / "own.jsonl", generate_calls(10, seed=3))
-    settings = small(base, PrivacyMode.CALL, devices=12, cohort=12, calls=tmp_path / "own.jsonl")
+    write_calls(tmp_path / "own.jsonl", generate_calls(16, seed=3))
+    settings = small(base, PrivacyMode.CALL, devices=20, cohort=20, calls=tmp_path / "own.jsonl")
     outcome = run_here(settings, tmp_path / "run")
     assert {statement.unit for statement in outcome.content.privacy} == {PrivacyUnit.CALL}
     (only,) = outcome.content.rounds
@@ -295,6 +301,25 @@ def test_a_run_that_protects_calls_alone_clips_no_persons_update_and_more_device
     assert only.norms.smallest == 0.0
     assert only.folded == only.report.asked
     assert outcome.content.run.own_calls
+
+
+def test_few_devices_under_their_true_noise_end_with_a_refusal_a_report_and_their_true_epsilon(base, tmp_path):
+    with pytest.MonkeyPatch.context() as sizes:
+        sizes.setattr("simulations.data.SERVER_CALLS", 150)
+        outcome = run_here(small(base, PrivacyMode.PERSON, devices=4, cohort=4), tmp_path / "run")
+    assert outcome.summary["release"]["released"] is False
+    assert len(outcome.summary["release"]["files"]) == 4
+    assert Path(outcome.summary["report"]).exists()
+    for statement in outcome.content.privacy:
+        assert statement.simulated is None
+        assert (statement.population, statement.cohort) == (4, 4)
+
+
+def test_a_model_whose_files_dont_score_as_torch_does_is_refused_by_the_gate(base, tmp_path, in_a_small_world):
+    in_a_small_world.setattr("models.detector.export.LARGEST_DIFFERENCE", dict.fromkeys(ModelVariant, -1.0))
+    in_a_small_world.setattr("fl_server.release.gate.LARGEST_SCORE_DIFFERENCE", 0.0)
+    outcome = run_here(small(base, PrivacyMode.NONE), tmp_path / "run")
+    assert [condition.name for condition in outcome.conditions if not condition.passed] == ["INT8 score against FP32"]
 
 
 def test_a_model_that_the_gate_refuses_is_not_published_and_the_report_says_so(

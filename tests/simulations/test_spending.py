@@ -106,7 +106,7 @@ def test_stating_privacy_makes_no_noise():
     plan = plan_federation(settings(PrivacyMode.CALL))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        state_privacy(plan, 1, {1: DeviceSteps((1.1,), (0.37,), (3.0,))})
+        state_privacy(plan, 1, {1: DeviceSteps((1.1,), (1.0,), (3.0,))})
 
 
 def test_without_privacy_for_persons_updates_are_not_clipped():
