@@ -20,6 +20,9 @@ _SUSPICIOUS_RANGE = (0.501, 0.95)
 
 _DANGEROUS_RANGE = (0.9, 0.99)
 
+_SMALLEST_SPREAD = 1e-9
+"""Logits that differ by less tell nothing apart."""
+
 _SMALLEST_SLOPE = 0.05
 """A detector that ranks calls backwards is not turned round here; it has to fail its acceptance."""
 
@@ -53,9 +56,9 @@ def choose_thresholds(normal_scores: NDArray[np.float64]) -> Thresholds:
 
 
 def _scale(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> Calibration:
-    if truth.all() or not truth.any() or np.ptp(logits) == 0:
+    spread = float(np.std(logits)) if logits.size else 0.0
+    if truth.all() or not truth.any() or spread < _SMALLEST_SPREAD:
         return Calibration()
-    spread = float(np.std(logits))
     fitted = LogisticRegression(class_weight="balanced").fit(logits[:, np.newaxis] / spread, truth)
     slope = max(float(fitted.coef_[0, 0]) / spread, _SMALLEST_SLOPE)
     return Calibration(slope, float(fitted.intercept_[0]))
