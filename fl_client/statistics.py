@@ -7,9 +7,7 @@ retry sends the same bytes: drawing again would tell more about the person each 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +18,7 @@ from models.domain.consent import Purpose
 from models.domain.release import Verdict
 from models.domain.statistic import METRICS, VERDICT
 from models.domain.window import Window
+from models.durable_file import write_durably
 from models.errors import BadInputError, BudgetSpentError, ConsentRefusedError
 from models.privacy.randomised_response import randomise
 
@@ -81,7 +80,7 @@ class ReportBook:
         kept = [entry for entry in known.values() if _within_a_year(entry.window, report.window)]
         rows = [{"window": entry.window.name, "answers": entry.answers, "epsilon": entry.epsilon} for entry in kept]
         try:
-            _write_durably(self._path, json.dumps(rows).encode())
+            write_durably(self._path, json.dumps(rows).encode())
         except OSError as error:
             raise BadInputError(f"{self._path} can't be written: {error.strerror}") from None
 
@@ -142,15 +141,3 @@ def _answer(verdicts: Sequence[Verdict], rng: Random) -> dict[str, str]:
 
 def _within_a_year(earlier: Window, window: Window) -> bool:
     return timedelta(0) <= window.monday - earlier.monday < _YEAR
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    with suppress(FileNotFoundError):
-        draft.unlink()
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

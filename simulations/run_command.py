@@ -50,12 +50,22 @@ def run_and_tell(options: argparse.Namespace) -> None:
         base=options.base,
     )
     workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
-    with show_progress() as bars, _naming_a_full_disk(options.out):
+    with show_progress() as bars, _naming_a_full_disk(options.out), _telling_how_to_go_on():
         outcome = run_simulation(settings, workspace, bars)
     if not options.json:
         _tell(outcome)
     print_json(outcome.summary)
     require_passed(outcome.conditions)
+
+
+@contextmanager
+def _telling_how_to_go_on() -> Iterator[None]:
+    """Say at Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("what is done is kept: the same command with --resume (make demo has it) goes on", markup=False)
+        raise
 
 
 @contextmanager
