@@ -208,7 +208,8 @@ def _facts(settings: RunSettings, drift: Drift, seconds: float) -> RunFacts:
         devices=settings.devices,
         cohort=settings.cohort,
         privacy=settings.privacy,
-        unseen_type=drift.new_type,
+        # Of a detector that was brought along, nobody here knows what it saw.
+        unseen_type=drift.new_type if settings.base is None else None,
         own_calls=settings.calls is not None,
         seconds=seconds,
         settings={"rounds": str(settings.rounds), "seed": str(settings.seed), "dropout": f"{settings.dropout:.0%}"},

@@ -31,11 +31,11 @@ class Drift:
 DRIFTS = {
     drift.name: drift
     for drift in (
-        Drift("new-messenger", "Messenger scams appear; the base detector never saw one.", ScamType.MESSENGER),
-        Drift("new-app", "Malicious-app scams appear; the base detector never saw one.", ScamType.MALICIOUS_APP),
-        Drift("new-ars", "Automated-call scams appear; the base detector never saw one.", ScamType.ARS),
-        Drift("new-agency", "Agency impersonation appears; the base detector never saw one.", ScamType.AGENCY),
-        Drift("new-loan", "Loan scams appear; the base detector never saw one.", ScamType.LOAN),
+        Drift("new-messenger", "Messenger scams appear.", ScamType.MESSENGER),
+        Drift("new-app", "Malicious-app scams appear.", ScamType.MALICIOUS_APP),
+        Drift("new-ars", "Automated-call scams appear.", ScamType.ARS),
+        Drift("new-agency", "Agency impersonation appears.", ScamType.AGENCY),
+        Drift("new-loan", "Loan scams appear.", ScamType.LOAN),
     )
 }
 """The drifts that can be simulated. Loan fraud led in 2024, agency impersonation in 2025."""
