@@ -65,7 +65,7 @@ class GridNoiseOptimizer(DPOptimizer):  # type: ignore[misc]
             _mark_as_processed(parameter.summed_grad)
 
 
-class _Engine(PrivacyEngine):  # type: ignore[misc]
+class OwnNoiseEngine(PrivacyEngine):  # type: ignore[misc]
     """Opacus's engine, building our optimizer."""
 
     def __init__(self, source: GaussianSource) -> None:
@@ -120,7 +120,7 @@ def train_privately(
     batch_calls = min(privacy.batch_calls, len(labels))
     seeded = task.seed is not None
     source: GaussianSource = SeededGaussian(generator) if seeded else SystemGaussian()
-    engine = _Engine(source)
+    engine = OwnNoiseEngine(source)
     module, optimizer, loader = engine.make_private(
         module=private.train(),
         optimizer=torch.optim.SGD(private.parameters(), lr=task.learning_rate),

@@ -19,7 +19,7 @@ from fl_server.checkpoint import FederationState, last_round, load_checkpoint, s
 from fl_server.collecting import Clock, ask_cohort, fold_replies
 from fl_server.ledger import PersonLedger
 from fl_server.rounds import FederationPlan, draw_cohort
-from models.domain.round import ReplyFate, RoundReport
+from models.domain.round import RoundReport
 from models.privacy.randomness import GaussianSource, SeededGaussian, SystemGaussian, seeded_generator
 from models.privacy.vectors import Arrays, flatten, unflatten
 
@@ -168,8 +168,3 @@ def build_server_app(federation: Federation) -> ServerApp:
         federation.run(grid)
 
     return app
-
-
-def replies_folded(report: RoundReport) -> int:
-    """Return how many devices' updates a round's model rests on."""
-    return report.fates.get(ReplyFate.FOLDED, 0)

@@ -36,7 +36,7 @@ class Reported:
     """What the devices did.
 
     Attributes:
-        window: The week that is reported on: the last one that is over.
+        window: The week that is reported on: the one that the API takes reports for.
         true_values: Of the consenting devices, before randomisation: one call drawn at random, or none.
         reports: As sent.
         refused: Devices without consent that the API turned away.

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from opacus import PrivacyEngine
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
-from fl_client.private_training import PrivateClassifier
+from fl_client.private_training import OwnNoiseEngine, PrivateClassifier
 from models.detector.classifier import Classifier
+from models.privacy.randomness import SystemGaussian
 from simulations.bench.row import Row, compare, median_seconds, print_rows
 
 DIMENSIONS = 300
@@ -52,7 +52,7 @@ def _plain_step(batch: Batch) -> Callable[[], None]:
 def _private_step(batch: Batch) -> Callable[[], None]:
     network: nn.Module = PrivateClassifier(Classifier(DIMENSIONS)).train()
     # Opacus's own sampler would draw another batch size each time: the optimizer is timed on fixed batches instead.
-    network, optimizer, _ = PrivacyEngine(accountant="rdp").make_private(
+    network, optimizer, _ = OwnNoiseEngine(SystemGaussian()).make_private(
         module=network,
         optimizer=torch.optim.SGD(network.parameters(), lr=0.1),
         data_loader=DataLoader(TensorDataset(batch.labels), batch_size=len(batch.labels)),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from flwr.app import Context, RecordDict
 
-from fl_server.federation import Federation, Surroundings, build_server_app, replies_folded
+from fl_server.federation import Federation, Surroundings, build_server_app
 from models.domain.privacy import Adversary, SimulatedCounts
 from models.domain.round import ReplyFate
 from models.errors import BudgetSpentError, CheckpointError
@@ -116,7 +116,7 @@ def test_below_the_quorum_the_model_stays_as_it_is_and_the_round_is_charged_all_
     federation = run_federation(tmp_path, plan, small_grid(is_lost=lambda _round, device: device == 0), watcher)
     assert same_arrays(federation.model_after(3), start_parameters())
     assert charged_rounds(tmp_path) == [1, 2, 3]
-    assert [replies_folded(report) for report in watcher.published] == [DEVICES - 1] * 3
+    assert [report.fates[ReplyFate.FOLDED] for report in watcher.published] == [DEVICES - 1] * 3
 
 
 def test_at_the_quorum_the_model_moves(tmp_path):
