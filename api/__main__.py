@@ -11,7 +11,7 @@ from pathlib import Path
 from api.app import create_app
 from api.database import connect_database, migrate_database, require_current_schema, transaction
 from api.keys import load_keys, make_keys
-from api.serving import open_socket, serve, url_of
+from api.serving import open_socket, serve, stop_with_input, url_of
 from api.settings import Binding, Settings
 from api.statistics.service import ClosedWindow, release_due_windows, release_window
 from models.command import console, print_json, run_command
@@ -39,6 +39,8 @@ def _serve(options: argparse.Namespace) -> None:
         print_json({"url": url})
         console.print(f"listening on {url}", markup=False)
 
+    if options.stop_with_input:
+        stop_with_input()
     serve(create_app(settings), listener, binding, announce)
 
 
@@ -88,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--tls-cert", type=Path)
     serving.add_argument("--tls-key", type=Path)
     serving.add_argument("--plain-http", action="store_true", help="without TLS, on loopback only")
+    serving.add_argument(
+        "--stop-with-input", action="store_true", help="stop when standard input ends, as it does with its parent"
+    )
     serving.set_defaults(run=_serve)
 
     migrating = commands.add_parser("migrate", help="bring the database up to date and make absent keys")

@@ -32,10 +32,11 @@ def running_api(database_url: str, registry: Path, keys: Path, log: Path, port: 
         UnreachableError: It didn't start; the log's last line says why.
     """
     command = [sys.executable, "-m", "api", "serve", "--plain-http", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--database", database_url, "--registry", str(registry), "--keys", str(keys)]
+    # Whatever kills this process ends the API's standard input, and with it the API.
+    command += ["--stop-with-input", "--database", database_url, "--registry", str(registry), "--keys", str(keys)]
     with log.open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=_environment()
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=_environment()
         )
     try:
         yield _wait_for_address(process, log)
@@ -65,5 +66,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()

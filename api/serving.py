@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import signal
 import socket
 import ssl
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -49,6 +52,16 @@ def url_of(listener: socket.socket, binding: Binding) -> str:
     scheme = "http" if binding.certificate is None else "https"
     host = f"[{binding.host}]" if ":" in binding.host else binding.host
     return f"{scheme}://{host}:{listener.getsockname()[1]}"
+
+
+def stop_with_input() -> None:
+    """End this process, as SIGTERM would, when its standard input ends."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def serve(app: FastAPI, listener: socket.socket, binding: Binding, on_ready: Callable[[], None]) -> None:

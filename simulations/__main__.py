@@ -11,6 +11,7 @@ from pathlib import Path
 from models.command import run_command
 from models.domain.privacy import PrivacyMode
 from simulations.scenarios import DEFAULT_DRIFT, DRIFTS
+from simulations.settings import Engine
 
 # Nothing of ours phones home, whoever runs it.
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
@@ -52,17 +53,25 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cohort", type=int, default=50, metavar="K", help="devices drawn into a round, expected")
     parser.add_argument("--rounds", type=int, default=40, metavar="R")
     parser.add_argument("--seed", type=int, default=7, metavar="S")
-    parser.add_argument("--engine", default="local", choices=["local"], help="in this process")
+    parser.add_argument(
+        "--engine", default=Engine.LOCAL, choices=[*Engine], type=Engine, help="in this process, or Flower's on Ray"
+    )
     parser.add_argument("--privacy", default="person", choices=[mode.value for mode in PrivacyMode])
     parser.add_argument(
         "--exact-population", action="store_true", help="calibrate to these devices; state their true epsilon"
     )
     parser.add_argument("--dropout", type=float, default=0.1, metavar="F", help="share of asked devices that drop out")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
-    parser.add_argument("--calls", type=Path, metavar="FILE", help="your own calls on the devices")
+    parser.add_argument(
+        "--calls", type=_calls, metavar="FILE", help="your own calls on the devices; synthetic, as without it"
+    )
     parser.add_argument("--base", type=Path, metavar="DIR", help="a trained detector to start from")
     parser.add_argument("--out", type=Path, default=Path("build/run"), metavar="DIR")
     parser.add_argument("--json", action="store_true", help="no summary for people, the JSON object only")
+
+
+def _calls(given: str) -> Path | None:
+    return None if given == "synthetic" else Path(given)
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:

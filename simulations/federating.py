@@ -1,8 +1,7 @@
-"""The federated part of a simulation: the real ServerApp and ClientApp over the in-process grid, watched."""
+"""The federated part of a simulation: the real ServerApp and ClientApp over a simulated grid, watched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,21 +9,22 @@ import numpy as np
 from flwr.app import ConfigRecord, Context, RecordDict
 from pydantic import TypeAdapter
 
-from fl_client.app import OWN_ROUND, STEPS, build_client_app
+from fl_client.app import OWN_ROUND, STEPS
 from fl_server.collecting import Clock
 from fl_server.federation import Federation, Surroundings, build_server_app
-from fl_server.rounds import FederationPlan
+from fl_server.registry import Registry, append_round
 from models.domain.privacy import PrivacyStatement
 from models.domain.round import RoundReport
 from models.durable_file import write_durably
 from models.errors import CheckpointError
 from models.privacy.randomness import seeded_generator
 from models.privacy.vectors import Arrays
-from simulations.grid import RUN_ID, InProcessGrid, IsLost, Wiretap
-from simulations.measuring import Judge
-from simulations.population import Population
+from simulations.field import Field
+from simulations.grid import RUN_ID, IsLost, SimulatedGrid
 from simulations.report.content import Clipping, RoundOutcome, SpentEpsilon, UpdateNorms
-from simulations.spending import DeviceSteps, state_privacy
+from simulations.settings import RunSettings
+from simulations.spending import DeviceSteps, plan_federation, state_privacy
+from simulations.workspace import Workspace
 
 DeviceStates = dict[int, DeviceSteps]
 """Every device's own record of the DP-SGD steps it took, by node id."""
@@ -41,38 +41,35 @@ class WatchedRound:
 _WATCHED = TypeAdapter(WatchedRound)
 
 
-@dataclass(frozen=True, slots=True)
-class Ears:
-    """Who is told while the rounds run: a progress bar after each message, a wiretap of each byte."""
-
-    on_message: Callable[[], None] | None = None
-    wiretap: Wiretap | None = None
-
-
 class WatchedFederation:
     """A federation over simulated devices. Kept in a folder, it goes on where it was stopped."""
 
-    def __init__(
-        self,
-        plan: FederationPlan,
-        start: Arrays,
-        judge: Judge,
-        folder: Path,
-        publish: Callable[[RoundReport], None],
-        is_lost: IsLost,
-    ) -> None:
-        """Prepare the federation; see `Federation` for ``plan``, ``start``, ``folder`` and ``publish``."""
-        self._plan, self._judge, self._folder, self._is_lost = plan, judge, folder, is_lost
-        surroundings = Surroundings(judge.accept, self._watch, publish, Clock())
-        self._federation = Federation(plan, start, folder / "server", surroundings)
-        self._grid: InProcessGrid | None = None
+    def __init__(self, settings: RunSettings, field: Field, workspace: Workspace, registry: Registry) -> None:
+        """Prepare the federation.
 
-    def run(self, population: Population, devices: int, ears: Ears) -> None:
+        Args:
+            settings: Of the run.
+            field: What the rounds work on.
+            workspace: Checkpoints, ledger and the simulator's own records go below its federation folder.
+            registry: Each round's report is published there.
+        """
+        self._plan, self._judge, self._folder = plan_federation(settings), field.judge, workspace.federation
+        # A run that goes on after a kill publishes its last round again: the same record twice is one.
+        surroundings = Surroundings(
+            field.judge.accept, self._watch, lambda report: append_round(registry, report), Clock()
+        )
+        self._federation = Federation(self._plan, field.base.parameters, self._folder / "server", surroundings)
+        self._grid: SimulatedGrid | None = None
+
+    def run(self, grid: SimulatedGrid) -> None:
         """Run the rounds that are left; see `Federation.run` for the errors."""
-        client_app = build_client_app(population.calls_of)
-        self._grid = InProcessGrid(client_app, devices, self._is_lost, ears.wiretap, ears.on_message)
-        self._restore(self._grid)
-        build_server_app(self._federation)(self._grid, Context(RUN_ID, 0, {}, RecordDict(), {}))
+        self._grid = grid
+        self._restore(grid)
+        build_server_app(self._federation)(grid, Context(RUN_ID, 0, {}, RecordDict(), {}))
+
+    def rounds_done(self) -> int:
+        """Return how many rounds are saved."""
+        return self._federation.rounds_done()
 
     def model_after(self, round_number: int) -> Arrays:
         """Return the global model after a round; 0 is the base detector."""
@@ -115,7 +112,7 @@ class WatchedFederation:
         clipping = Clipping(clip_norm, float((norms > clip_norm).mean())) if clip_norm is not None else None
         return UpdateNorms(float(norms.min()), float(np.median(norms)), float(norms.max()), clipping)
 
-    def _restore(self, grid: InProcessGrid) -> None:
+    def _restore(self, grid: SimulatedGrid) -> None:
         done = self._federation.rounds_done()
         states = self._watched(done).device_states if done else {}
         for node, steps in states.items():

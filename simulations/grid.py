@@ -7,6 +7,7 @@ read all of it.
 from __future__ import annotations
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 
 from flwr.app import Context, Error, Message, RecordDict
@@ -34,7 +35,19 @@ def nobody_is_lost(_group: str, _device: int) -> bool:
     return False
 
 
-class InProcessGrid(Grid):
+class SimulatedGrid(Grid):
+    """A grid whose nodes are devices 1 to N, and whose simulator may look into them."""
+
+    @abstractmethod
+    def state_of(self, node_id: int) -> RecordDict:
+        """Return a device's own Flower state. Only a simulator can look into it."""
+
+    @abstractmethod
+    def restore_state(self, node_id: int, state: RecordDict) -> None:
+        """Set a device's own Flower state, after a kill."""
+
+
+class InProcessGrid(SimulatedGrid):
     """Runs each pushed message on its device at once and keeps the reply until it is pulled."""
 
     def __init__(

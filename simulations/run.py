@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fl_client.api_client import open_connection
-from fl_server.registry import Registry, append_round, create_registry
+from fl_client.app import build_client_app
+from fl_server.registry import Registry, create_registry
 from fl_server.release.gate import Condition
 from models.corpus.scenario import load_scenarios
 from models.detector.detector import TrainedDetector
@@ -17,16 +18,16 @@ from models.detector.runtime import OnnxDetector
 from models.detector.training import TrainingSettings, train_detector
 from models.domain.call import Call
 from models.domain.privacy import PrivacyStatement
-from models.domain.round import RoundReport
 from models.domain.statistic import REPORTS_BEFORE_RELEASE
 from models.durable_file import write_durably
-from simulations.data import WorldCalls, gather_calls
-from simulations.federating import Ears, WatchedFederation, drop_out
-from simulations.grid import Wiretap
+from simulations.data import gather_calls
+from simulations.federating import WatchedFederation, drop_out
+from simulations.field import Field, lay_field
+from simulations.grid import InProcessGrid, Wiretap
 from simulations.listening import Device, install_release, listen, make_demo_call
-from simulations.measuring import Judge
-from simulations.population import Population, deal_calls
-from simulations.progress import ProgressBars
+from simulations.population import Population
+from simulations.progress import Advance, ProgressBars
+from simulations.ray_engine.engine import run_on_ray
 from simulations.releasing import ReleaseStage, release_best_round
 from simulations.report.content import ReportContent, RunFacts, Scores
 from simulations.report.page import render_report
@@ -34,8 +35,7 @@ from simulations.report.product import CallDetection, StatisticsOutcome
 from simulations.reporting import judge_population, learn, report_verdicts
 from simulations.scenarios import Drift, deal_scenarios, drift_named
 from simulations.service import ApiPlace, release_window, serving_api
-from simulations.settings import RunSettings
-from simulations.spending import plan_federation
+from simulations.settings import Engine, RunSettings
 from simulations.workspace import Workspace
 
 
@@ -59,17 +59,6 @@ class Outcome:
     content: ReportContent
     summary: dict[str, Any]
     conditions: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What the later steps of a run work on."""
-
-    drift: Drift
-    calls: WorldCalls
-    base: TrainedDetector
-    judge: Judge
-    dealt: list[list[Call]]
 
 
 def run_simulation(settings: RunSettings, workspace: Workspace, bars: ProgressBars, taps: Taps = Taps()) -> Outcome:
@@ -117,9 +106,7 @@ def _prepare(settings: RunSettings, workspace: Workspace, bars: ProgressBars) ->
     workspace.begin()
     base = given or _base_detector(settings, calls.server, workspace.base, bars)
     with bars.step("Dealing calls to devices"):
-        dealt = deal_calls(calls.devices, settings.devices, settings.seed)
-        judge = Judge(base, calls.acceptance, calls.kept_apart)
-    return Field(drift, calls, base, judge, dealt)
+        return lay_field(settings, drift, calls, base)
 
 
 def _base_detector(settings: RunSettings, calls: Sequence[Call], folder: Path, bars: ProgressBars) -> TrainedDetector:
@@ -135,24 +122,21 @@ def _base_detector(settings: RunSettings, calls: Sequence[Call], folder: Path, b
 def _federate(
     settings: RunSettings, field: Field, workspace: Workspace, registry: Registry, bars: ProgressBars, taps: Taps
 ) -> WatchedFederation:
-    population = Population(field.dealt, field.base.embedding)
-    federation = WatchedFederation(
-        plan_federation(settings),
-        field.base.parameters,
-        field.judge,
-        workspace.federation,
-        _publisher(registry),
-        drop_out(settings.seed, settings.dropout),
-    )
+    federation = WatchedFederation(settings, field, workspace, registry)
     messages = settings.rounds * settings.cohort
     with bars.step(f"Training on {settings.devices} devices, {settings.rounds} rounds", messages) as advance:
-        federation.run(population, settings.devices, Ears(advance, taps.grid))
+        match settings.engine:
+            case Engine.LOCAL:
+                federation.run(_local_grid(settings, field, taps, advance))
+            case Engine.RAY:
+                run_on_ray(settings, workspace, federation, advance)
     return federation
 
 
-def _publisher(registry: Registry) -> Callable[[RoundReport], None]:
-    # A run that goes on after a kill publishes its last round again: the same record twice is one.
-    return lambda report: append_round(registry, report)
+def _local_grid(settings: RunSettings, field: Field, taps: Taps, advance: Advance) -> InProcessGrid:
+    client_app = build_client_app(Population(field.dealt, field.base.embedding).calls_of)
+    is_lost = drop_out(settings.seed, settings.dropout)
+    return InProcessGrid(client_app, settings.devices, is_lost, taps.grid, advance)
 
 
 def _use_release(
@@ -234,7 +218,7 @@ def summarise(content: ReportContent, report: Path) -> dict[str, Any]:
         "after": _scores(content.after),
         "privacy": [_statement(statement) for statement in content.privacy],
         "release": {
-            "version": card.version,
+            "version": card.version if card.released else None,
             "released": card.released,
             "round": card.chosen_round,
             "files": {file.name: file.size for file in card.files},

@@ -48,6 +48,7 @@ def run_and_tell(options: argparse.Namespace) -> None:
         dropout=options.dropout,
         calls=options.calls,
         base=options.base,
+        engine=options.engine,
     )
     workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
     with show_progress() as bars, _naming_a_full_disk(options.out), _telling_how_to_go_on():
@@ -132,8 +133,8 @@ def _release(content: ReportContent) -> list[str]:
     if card is None:
         return []
     size = next((file.size for file in card.files if file.name.endswith(".ort")), 0)
-    word = "Released" if card.released else "NOT released (the gate refused it)"
-    return [f"{word}: version {card.version} from round {card.chosen_round}, {size / 1e6:.2f} MB"]
+    word = f"Released: version {card.version}" if card.released else "NOT released, the gate refused it: the model"
+    return [f"{word} from round {card.chosen_round}, {size / 1e6:.2f} MB"]
 
 
 def _detection(content: ReportContent) -> list[str]:

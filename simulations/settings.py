@@ -5,11 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from models.domain.privacy import PrivacyMode
 from models.errors import UsageError
 from simulations.scenarios import DEFAULT_DRIFT, drift_named
+
+
+class Engine(StrEnum):
+    """What carries the messages between server and devices."""
+
+    LOCAL = "local"
+    """All in this process."""
+
+    RAY = "ray"
+    """Flower's simulation runtime on Ray, started by ``flwr run``."""
+
 
 ABOVE_ALL = 2**32
 """Every generator that is seeded takes a number below it."""
@@ -30,6 +42,7 @@ class RunSettings:
         dropout: Share of the asked devices that drop out of a round.
         calls: The user's own calls for the devices; ``None`` for synthetic ones.
         base: A trained detector to start from; ``None`` trains one.
+        engine: What carries the messages; the results don't depend on it.
     """
 
     scenario: str = DEFAULT_DRIFT
@@ -42,6 +55,7 @@ class RunSettings:
     dropout: float = 0.1
     calls: Path | None = None
     base: Path | None = None
+    engine: Engine = Engine.LOCAL
 
     def __post_init__(self) -> None:
         """Refuse settings that make no run, in one clear line."""
@@ -57,8 +71,9 @@ class RunSettings:
             raise UsageError("--privacy secure isn't there yet: there is no secure aggregation; choose person or both")
 
     def digest(self) -> str:
-        """Return a fingerprint by which a resumed run knows that it is the same."""
+        """Return a fingerprint by which a resumed run knows that it is the same; another engine may go on with it."""
         values = asdict(self) | {"calls": _content(self.calls), "base": str(self.base)}
+        del values["engine"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

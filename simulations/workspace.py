@@ -12,7 +12,7 @@ from models.durable_file import write_durably
 from models.errors import BadInputError, CheckpointError
 
 _MARKER = "run.json"
-_KEPT = ("base", "federation", "registry", "keys", "exported", "api", "device", "logs")
+_KEPT = ("base", "federation", "ray", "registry", "keys", "exported", "api", "device", "logs")
 _FILES = ("report.html", "report.json", "demo-call.jsonl")
 _FORMAT = "hearsay-run/1"
 

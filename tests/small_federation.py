@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
+from flwr.serverapp import Grid
 
 from fl_client.app import build_client_app
 from fl_client.training import LabelledWords
@@ -144,9 +145,7 @@ def small_grid(app: ClientApp | None = None, devices: int = DEVICES, is_lost: Is
     return InProcessGrid(app or build_client_app(calls_of), devices, is_lost)
 
 
-def run_federation(
-    folder: Path, plan: FederationPlan, grid: InProcessGrid, watcher: Watcher | None = None
-) -> Federation:
+def run_federation(folder: Path, plan: FederationPlan, grid: Grid, watcher: Watcher | None = None) -> Federation:
     """Run a federation to its end, or go on with it."""
     federation = Federation(plan, start_parameters(), folder, (watcher or Watcher()).surroundings())
     federation.run(grid)

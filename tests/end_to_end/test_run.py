@@ -331,6 +331,7 @@ def test_a_model_that_the_gate_refuses_is_not_published_and_the_report_says_so(
     told = capsys.readouterr()
     summary = json.loads(told.out)
     assert summary["release"]["released"] is False
+    assert summary["release"]["version"] is None
     assert told.err.splitlines()[-1].startswith("error: the model is not released: INT8 score against FP32")
     assert not list((out / "registry" / "metadata").iterdir())
     assert not list((out / "registry" / "targets").rglob("*.*"))

@@ -1,0 +1,78 @@
+"""The rounds on Flower's own runtime: a SuperLink on loopback, `flwr run`, Ray's workers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from fl_client.app import build_client_app
+from fl_server.registry import create_registry
+from models.detector.detector import TrainedDetector
+from models.errors import UnreachableError
+from simulations.data import gather_calls
+from simulations.federating import WatchedFederation, drop_out
+from simulations.field import Field, lay_field
+from simulations.grid import InProcessGrid
+from simulations.population import Population
+from simulations.ray_engine.apps import FAILURE
+from simulations.ray_engine.engine import EngineError, require_finished, run_on_ray
+from simulations.report.content import RoundOutcome
+from simulations.scenarios import drift_named
+from simulations.settings import Engine, RunSettings
+from simulations.workspace import Workspace, open_workspace
+from tests.small_federation import same_arrays
+
+pytestmark = pytest.mark.timeout(600)
+
+SETTINGS = RunSettings(devices=12, cohort=6, rounds=2, dropout=0.3)
+
+
+def test_rounds_on_ray_equal_those_in_this_process_bit_for_bit(base: Path, tmp_path: Path):
+    settings = replace(SETTINGS, base=base)
+    torch.set_num_threads(1)
+    drift = drift_named(settings.scenario)
+    field = lay_field(settings, drift, gather_calls(settings, drift), TrainedDetector.load(base))
+    here, on_ray = (open_federation(settings, field, tmp_path / name) for name in ("here", "ray"))
+    app = build_client_app(Population(field.dealt, field.base.embedding).calls_of)
+    here[1].run(InProcessGrid(app, settings.devices, drop_out(settings.seed, settings.dropout)))
+    told: list[None] = []
+    run_on_ray(replace(settings, engine=Engine.RAY), *on_ray, lambda: told.append(None))
+    for number in (1, 2):
+        assert same_arrays(here[1].model_after(number), on_ray[1].model_after(number))
+    assert [without_time(o) for o in here[1].outcomes()] == [without_time(o) for o in on_ray[1].outcomes()]
+    assert len(told) <= settings.rounds * settings.cohort
+
+
+def open_federation(settings: RunSettings, field: Field, folder: Path) -> tuple[Workspace, WatchedFederation]:
+    workspace = open_workspace(folder, settings.digest(), resume=False)
+    workspace.begin()
+    return workspace, WatchedFederation(settings, field, workspace, create_registry(workspace.registry))
+
+
+def without_time(outcome: RoundOutcome) -> RoundOutcome:
+    return replace(outcome, report=replace(outcome.report, seconds=0.0))
+
+
+def test_another_engine_may_go_on_with_an_interrupted_run():
+    assert replace(SETTINGS, engine=Engine.RAY).digest() == SETTINGS.digest()
+
+
+def test_a_rule_that_stopped_the_rounds_is_told_in_its_own_line(tmp_path: Path):
+    (tmp_path / FAILURE).parent.mkdir()
+    (tmp_path / FAILURE).write_text(json.dumps({"line": "the budget is spent", "exit_code": 4}))
+    with pytest.raises(EngineError, match="the budget is spent") as stopped:
+        require_finished(SETTINGS, Workspace(tmp_path, "", goes_on=True), done=1)
+    assert stopped.value.exit_code == 4
+
+
+def test_a_runtime_that_broke_down_is_told_with_the_place_of_its_log(tmp_path: Path):
+    with pytest.raises(UnreachableError, match=r"after 1 of 2 rounds; ray/flower\.log"):
+        require_finished(SETTINGS, Workspace(tmp_path, "", goes_on=True), done=1)
+
+
+def test_rounds_that_are_all_done_are_no_error(tmp_path: Path):
+    require_finished(SETTINGS, Workspace(tmp_path, "", goes_on=True), done=2)
