@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from models.command import run_command
-from models.domain.privacy import PrivacyMode
+from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode
+from models.domain.round import RobustRule
 from simulations.scenarios import DEFAULT_DRIFT, DRIFTS
 
 # Nothing of ours phones home, whoever runs it.
@@ -54,6 +55,18 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=7, metavar="S")
     parser.add_argument("--engine", default="local", choices=["local"], help="in this process")
     parser.add_argument("--privacy", default="person", choices=[mode.value for mode in PrivacyMode])
+    parser.add_argument(
+        "--mechanism",
+        default="gaussian",
+        choices=[Mechanism.GAUSSIAN.value, Mechanism.FTRL.value],
+        help="what makes the noise for persons; ftrl relies on no draw of the cohort",
+    )
+    parser.add_argument(
+        "--clipping", default="fixed", choices=[rule.value for rule in ClippingRule], help="of persons' updates"
+    )
+    parser.add_argument(
+        "--robust", choices=[rule.value for rule in RobustRule], help="against bad devices, in the place of the mean"
+    )
     parser.add_argument(
         "--exact-population", action="store_true", help="calibrate to these devices; state their true epsilon"
     )

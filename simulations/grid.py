@@ -88,10 +88,6 @@ class InProcessGrid(Grid):
         """Return a device's own Flower state. Only a simulator can look into it."""
         return self._contexts[node_id].state
 
-    def restore_state(self, node_id: int, state: RecordDict) -> None:
-        """Set a device's own Flower state, after a kill."""
-        self._contexts[node_id].state = state
-
     def push_messages(self, messages: Iterable[Message]) -> Iterator[str]:
         """Run messages on their devices, one after another, as the ids are asked for."""
         for message in messages:

@@ -212,8 +212,16 @@ def _facts(settings: RunSettings, drift: Drift, seconds: float) -> RunFacts:
         unseen_type=drift.new_type if settings.base is None else None,
         own_calls=settings.calls is not None,
         seconds=seconds,
-        settings={"rounds": str(settings.rounds), "seed": str(settings.seed), "dropout": f"{settings.dropout:.0%}"},
+        settings=_shown(settings),
     )
+
+
+def _shown(settings: RunSettings) -> dict[str, str]:
+    """Return the further settings that the page shows; of the protections those that were asked for."""
+    shown = {"rounds": str(settings.rounds), "seed": str(settings.seed), "dropout": f"{settings.dropout:.0%}"}
+    if settings.privacy.protects_persons:
+        shown |= {"mechanism": settings.mechanism.value, "clipping": settings.clipping.value}
+    return shown | ({"robust": settings.robust.value} if settings.robust else {})
 
 
 def _conclude(content: ReportContent, release: ReleaseStage, workspace: Workspace) -> Outcome:

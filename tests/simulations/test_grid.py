@@ -76,13 +76,11 @@ def test_nothing_is_shared_by_reference():
     assert np.array_equal(reply.content.array_records["model"]["weight"].numpy(), [1, 1])
 
 
-def test_a_device_keeps_its_own_state_between_messages_and_it_can_be_restored():
+def test_a_device_keeps_its_own_state_between_messages():
     grid = InProcessGrid(echo_app(), 2)
     list(grid.send_and_receive([request(grid, 1, "7")]))
     assert grid.state_of(1).array_records["seen"]["round"].numpy() == [7]
     assert len(grid.state_of(2)) == 0
-    grid.restore_state(2, grid.state_of(1))
-    assert grid.state_of(2).array_records["seen"]["round"].numpy() == [7]
 
 
 def test_a_device_that_drops_out_answers_with_flowers_error_and_never_trains():
