@@ -16,7 +16,7 @@ from typing import Any
 from models.domain.privacy import Adversary, Mechanism, PersonPrivacy
 from models.durable_file import append_durably, write_durably
 from models.errors import BudgetSpentError, CheckpointError
-from models.privacy.accounting import person_epsilon, trees_epsilon
+from models.privacy.accounting import person_epsilon, sampled_gaussian_epsilon, trees_mechanism
 from models.privacy.tree_accounting import planned_trees, trees_sensitivity_squared
 
 
@@ -94,7 +94,7 @@ class PersonLedger:
 
     def _epsilon(self, charged: Sequence[Charge], against: Adversary) -> float:
         if self._privacy.mechanism is Mechanism.FTRL:
-            return trees_epsilon(self._privacy, _trees(charged))
+            return sampled_gaussian_epsilon(*trees_mechanism(self._privacy, _trees(charged)), self._privacy.delta)
         return person_epsilon(self._privacy, against, len(charged))
 
     def _line(self, charged: Sequence[Charge]) -> dict[str, Any]:

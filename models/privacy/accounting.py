@@ -108,22 +108,22 @@ def person_epsilon(
     privacy: PersonPrivacy, against: Adversary, rounds: int, accountant: Accountant = Accountant.PLD
 ) -> float:
     """Return user-level epsilon after so many rounds of a plan."""
+    return sampled_gaussian_epsilon(*composed_mechanism(privacy, against, rounds), privacy.delta, accountant)
+
+
+def composed_mechanism(privacy: PersonPrivacy, against: Adversary, rounds: int) -> tuple[float, float, int]:
+    """Return what an adversary sees of so many rounds: noise multiplier, sampling rate, number of compositions."""
     if privacy.mechanism is Mechanism.FTRL:
-        return trees_epsilon(privacy, planned_trees(rounds, privacy.tree_rounds), accountant)
-    if against is Adversary.RECIPIENTS:
-        rate, compositions = privacy.sampling_rate, rounds
-    else:
-        rate, compositions = 1.0, min(rounds, privacy.participations)
-    return sampled_gaussian_epsilon(privacy.noise_multiplier, rate, compositions, privacy.delta, accountant)
+        return trees_mechanism(privacy, planned_trees(rounds, privacy.tree_rounds))
+    if amplified(privacy, against):
+        return privacy.noise_multiplier, privacy.sampling_rate, rounds
+    return privacy.noise_multiplier, 1.0, min(rounds, privacy.participations)
 
 
-def trees_epsilon(privacy: PersonPrivacy, trees: Sequence[int], accountant: Accountant = Accountant.PLD) -> float:
-    """Return user-level epsilon of DP-FTRL after trees of so many rounds each, against anybody; zeroing out."""
+def trees_mechanism(privacy: PersonPrivacy, trees: Sequence[int]) -> tuple[float, float, int]:
+    """Return trees of so many rounds each as one Gaussian mechanism, which is what anybody sees; zeroing out."""
     squared = trees_sensitivity_squared(trees, privacy.participations, privacy.separation)
-    if not squared:
-        return 0.0
-    multiplier = privacy.noise_multiplier / math.sqrt(squared)
-    return sampled_gaussian_epsilon(multiplier, 1.0, 1, privacy.delta, accountant)
+    return (privacy.noise_multiplier / math.sqrt(squared), 1.0, 1) if squared else (privacy.noise_multiplier, 1.0, 0)
 
 
 def state_person_privacy(
