@@ -26,7 +26,7 @@ def update_noise_multiplier(privacy: PersonPrivacy) -> float:
     """
     if privacy.adaptive is None:
         return privacy.noise_multiplier
-    return (privacy.noise_multiplier**-2 - (2 * privacy.adaptive.bit_noise) ** -2) ** -0.5
+    return 1 / math.sqrt(privacy.noise_multiplier**-2 - (2 * privacy.adaptive.bit_noise) ** -2)
 
 
 def noised_share(balance: int, adaptive: AdaptiveClipping, source: GaussianSource, cohort: int, divisor: int) -> float:

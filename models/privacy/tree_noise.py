@@ -41,7 +41,8 @@ class TreeNoise:
             weight = node_variance(height)
             estimate = weight * self._own_noise() + (1 - weight) * (left + estimate)
         self._nodes.append((height, estimate))
-        return np.sum([node for _, node in self._nodes], axis=0)
+        prefix: NDArray[np.float64] = np.sum([node for _, node in self._nodes], axis=0)
+        return prefix
 
     def _own_noise(self) -> NDArray[np.float64]:
         return self._deviation * self._source.standard_normal(self._size)
@@ -52,7 +53,7 @@ def node_variance(height: int) -> float:
 
     It is also the weight of its own noise in that estimate: v_h = 1 / (1 + 1 / (2 v_(h-1))).
     """
-    return 1 / (2 * (1 - 2.0 ** -(height + 1)))
+    return float(1 / (2 * (1 - 2.0 ** -(height + 1))))
 
 
 def prefix_variance(rounds: int) -> float:
