@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,24 +21,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
 from models.detector.classifier import HIDDEN, Classifier
-from models.domain.training import LocalTask
+from models.domain.training import CallSteps, LocalTask
 from models.privacy.clipping import SPACINGS_PER_NORM
 from models.privacy.randomness import GaussianSource, SeededGaussian, SystemGaussian
-
-
-@dataclass(frozen=True, slots=True)
-class CallSteps:
-    """DP-SGD steps that were taken: what the device's ledger composes.
-
-    Attributes:
-        noise_multiplier: Standard deviation of the noise over the clipping norm.
-        sampling_rate: Probability with which each call was drawn into a batch.
-        steps: How many steps.
-    """
-
-    noise_multiplier: float
-    sampling_rate: float
-    steps: int
 
 
 class GridNoiseOptimizer(DPOptimizer):  # type: ignore[misc]

@@ -23,6 +23,10 @@ class BadInputError(HearsayError):
     exit_code = 3
 
 
+class ExclusiveProtectionsError(UsageError):
+    """Two protections were asked for that can't be had together."""
+
+
 class RefusedError(HearsayError):
     """A rule forbids it: consent, privacy budget, signature, quorum."""
 
@@ -68,12 +72,28 @@ class CheckpointError(BadInputError):
     """A saved run can't be gone on with: damaged, or made under other settings."""
 
 
+class LedgerError(BadInputError):
+    """A device's privacy ledger can't be read or written, so nothing may be trained."""
+
+
 class ConsentRefusedError(RefusedError):
     """There is no consent for this purpose."""
 
 
 class BudgetSpentError(RefusedError):
     """A privacy budget doesn't allow one more use."""
+
+
+class TaskRefusedError(RefusedError):
+    """A device's own policy forbids a task: a seed, a wide clip, missing noise, another round or release, too late."""
+
+
+class QuorumError(RefusedError):
+    """Too few devices are there to begin a round."""
+
+
+class FolderInUseError(RefusedError):
+    """Another process works on this run."""
 
 
 class SignatureRefusedError(RefusedError):

@@ -14,9 +14,11 @@ from rich.table import Table
 
 from fl_server.release.gate import require_passed
 from models.command import console, print_json
-from models.domain.privacy import Adversary, PrivacyMode, PrivacyStatement, PrivacyUnit
+from models.domain.privacy import Adversary, ClippingRule, Mechanism, PrivacyMode, PrivacyStatement, PrivacyUnit
 from models.domain.release import Verdict
+from models.domain.round import RobustRule
 from models.errors import BadInputError
+from models.folder_lock import locked_folder
 from simulations.progress import show_progress
 from simulations.report.content import ReportContent, Scores
 from simulations.run import Outcome, run_simulation
@@ -49,9 +51,18 @@ def run_and_tell(options: argparse.Namespace) -> None:
         calls=options.calls,
         base=options.base,
         engine=options.engine,
+        workers=options.workers,
+        mechanism=Mechanism(options.mechanism),
+        clipping=ClippingRule(options.clipping),
+        robust=RobustRule(options.robust) if options.robust else None,
     )
     workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
-    with show_progress() as bars, _naming_a_full_disk(options.out), _telling_how_to_go_on():
+    with (
+        show_progress() as bars,
+        _naming_a_full_disk(options.out),
+        locked_folder(options.out),
+        _telling_how_to_go_on(),
+    ):
         outcome = run_simulation(settings, workspace, bars)
     if not options.json:
         _tell(outcome)
@@ -116,6 +127,7 @@ def _privacy(content: ReportContent) -> list[str]:
         return ["Privacy: none asked for; nobody is protected."]
     return [
         f"Privacy per {s.unit} against {_adversary(s)}: epsilon {s.epsilon:.2f} at delta {s.delta:g}"
+        + (", by DP-FTRL: no draw of the cohort is relied on" if s.mechanism is Mechanism.FTRL else "")
         + (f" (simulated: a cohort of {s.cohort:,} of {s.population:,})" if s.simulated else "")
         for s in content.privacy
     ]

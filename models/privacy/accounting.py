@@ -1,22 +1,35 @@
-"""What a run spends, by unit of privacy and adversary. Composition is dp-accounting's (PLD).
+"""What a run spends, by unit of privacy and adversary. Composition is dp-accounting's.
 
 Sources: Abadi et al. 2016 (subsampled Gaussian); Koskela et al. 2020 and Doroshenko et al. 2022 (privacy loss
-distributions). Against recipients, who see released models only, Poisson sampling of the cohort amplifies. Against a
-server that sees noised sums and knows who took part, nothing is amplified: the guarantee composes over one person's
-participations. Where the server itself takes in single updates and adds the noise, it is trusted not to look before
-that, and the figure against it is about whoever reads what it keeps afterwards.
+distributions); Mironov 2017 and Mironov et al. 2019 (RDP); for DP-FTRL see ``tree_accounting``. Against recipients, who
+see released models only, Poisson sampling of the cohort amplifies. Against a server that sees noised sums and knows who
+took part, nothing is amplified: the guarantee composes over one person's participations. Where the server itself takes
+in single updates and adds the noise, it is trusted not to look before that, and the figure against it is about whoever
+reads what it keeps afterwards. DP-FTRL relies on no draw of the cohort, so nothing is amplified against anybody.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from enum import StrEnum
 from functools import lru_cache
 
-from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDpEvent, SelfComposedDpEvent
+from dp_accounting import (
+    DpEvent,
+    GaussianDpEvent,
+    NeighboringRelation,
+    PoissonSampledDpEvent,
+    PrivacyAccountant,
+    SelfComposedDpEvent,
+)
 from dp_accounting.pld import PLDAccountant
+from dp_accounting.rdp import RdpAccountant
 
 from models.domain.privacy import (
     Adversary,
+    ClippingRule,
+    Mechanism,
     NeighbouringRelation,
     PersonPrivacy,
     PrivacyStatement,
@@ -24,18 +37,43 @@ from models.domain.privacy import (
     SimulatedCounts,
 )
 from models.errors import UsageError
+from models.privacy.tree_accounting import planned_trees, trees_sensitivity_squared
 
-ACCOUNTANT = "PLD (dp-accounting)"
 
-_RELATIONS = {
-    Adversary.RECIPIENTS: NeighbouringRelation.ADD_OR_REMOVE,
-    # The server knows who took part: what is hidden from it is what they sent, not that they were there.
-    Adversary.SERVER: NeighbouringRelation.ZERO_OUT,
-}
+class Accountant(StrEnum):
+    """What adds up a mechanism's privacy loss. Both bound it from above; PLD is tighter."""
+
+    PLD = "PLD (dp-accounting)"
+    RDP = "RDP (dp-accounting)"
+
+
+def new_accountant(accountant: Accountant) -> PrivacyAccountant:
+    """Return an accountant that has added up nothing yet; add-or-remove neighbours.
+
+    For a Gaussian mechanism without sampling, adding a person and putting zeros in the place of their update move the
+    sum alike, so the figure is also that of zeroing out.
+    """
+    if accountant is Accountant.RDP:
+        return RdpAccountant(neighboring_relation=NeighboringRelation.ADD_OR_REMOVE_ONE)
+    return PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, value_discretization_interval=1e-3)
+
+
+def sampled_gaussian_event(noise_multiplier: float, sampling_rate: float, compositions: int) -> DpEvent:
+    """Return a Gaussian mechanism on Poisson-sampled cohorts, composed, as accountants take it."""
+    event = GaussianDpEvent(noise_multiplier)
+    if sampling_rate < 1.0:
+        event = PoissonSampledDpEvent(sampling_rate, event)
+    return SelfComposedDpEvent(event, compositions)
 
 
 @lru_cache(maxsize=256)
-def sampled_gaussian_epsilon(noise_multiplier: float, sampling_rate: float, compositions: int, delta: float) -> float:
+def sampled_gaussian_epsilon(
+    noise_multiplier: float,
+    sampling_rate: float,
+    compositions: int,
+    delta: float,
+    accountant: Accountant = Accountant.PLD,
+) -> float:
     """Return epsilon of a Gaussian mechanism on Poisson-sampled cohorts, composed; add-or-remove neighbours.
 
     Args:
@@ -43,6 +81,7 @@ def sampled_gaussian_epsilon(noise_multiplier: float, sampling_rate: float, comp
         sampling_rate: Probability with which each member is drawn, in (0, 1].
         compositions: How often the mechanism runs.
         delta: Probability with which the guarantee may fail, in (0, 1).
+        accountant: What composes.
 
     Raises:
         UsageError: An argument is out of range or not finite.
@@ -50,11 +89,8 @@ def sampled_gaussian_epsilon(noise_multiplier: float, sampling_rate: float, comp
     _require_in_range(noise_multiplier, sampling_rate, compositions, delta)
     if compositions == 0:
         return 0.0
-    event = PoissonSampledDpEvent(sampling_rate, GaussianDpEvent(noise_multiplier))
-    if sampling_rate == 1.0:
-        event = GaussianDpEvent(noise_multiplier)
-    accountant = PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, value_discretization_interval=1e-3)
-    return float(accountant.compose(SelfComposedDpEvent(event, compositions)).get_epsilon(delta))
+    event = sampled_gaussian_event(noise_multiplier, sampling_rate, compositions)
+    return float(new_accountant(accountant).compose(event).get_epsilon(delta))
 
 
 def _require_in_range(noise_multiplier: float, sampling_rate: float, compositions: int, delta: float) -> None:
@@ -68,12 +104,26 @@ def _require_in_range(noise_multiplier: float, sampling_rate: float, composition
         raise UsageError(f"expected compositions of 0 or more, got {compositions}")
 
 
-def person_epsilon(privacy: PersonPrivacy, against: Adversary, rounds: int) -> float:
+def person_epsilon(
+    privacy: PersonPrivacy, against: Adversary, rounds: int, accountant: Accountant = Accountant.PLD
+) -> float:
     """Return user-level epsilon after so many rounds of a plan."""
-    if against is Adversary.RECIPIENTS:
-        return sampled_gaussian_epsilon(privacy.noise_multiplier, privacy.sampling_rate, rounds, privacy.delta)
-    taken_part = min(rounds, privacy.participations)
-    return sampled_gaussian_epsilon(privacy.noise_multiplier, 1.0, taken_part, privacy.delta)
+    return sampled_gaussian_epsilon(*composed_mechanism(privacy, against, rounds), privacy.delta, accountant)
+
+
+def composed_mechanism(privacy: PersonPrivacy, against: Adversary, rounds: int) -> tuple[float, float, int]:
+    """Return what an adversary sees of so many rounds: noise multiplier, sampling rate, number of compositions."""
+    if privacy.mechanism is Mechanism.FTRL:
+        return trees_mechanism(privacy, planned_trees(rounds, privacy.tree_rounds))
+    if amplified(privacy, against):
+        return privacy.noise_multiplier, privacy.sampling_rate, rounds
+    return privacy.noise_multiplier, 1.0, min(rounds, privacy.participations)
+
+
+def trees_mechanism(privacy: PersonPrivacy, trees: Sequence[int]) -> tuple[float, float, int]:
+    """Return trees of so many rounds each as one Gaussian mechanism, which is what anybody sees; zeroing out."""
+    squared = trees_sensitivity_squared(trees, privacy.participations, privacy.separation)
+    return (privacy.noise_multiplier / math.sqrt(squared), 1.0, 1) if squared else (privacy.noise_multiplier, 1.0, 0)
 
 
 def state_person_privacy(
@@ -84,16 +134,29 @@ def state_person_privacy(
         PrivacyStatement(
             unit=PrivacyUnit.PERSON,
             against=against,
-            relation=_RELATIONS[against],
+            relation=_relation(privacy, against),
             epsilon=person_epsilon(privacy, against, rounds),
             delta=privacy.delta,
-            accountant=ACCOUNTANT,
-            sampler="Poisson" if against is Adversary.RECIPIENTS else "none",
+            accountant=Accountant.PLD,
+            sampler="Poisson" if amplified(privacy, against) else "none",
             population=privacy.population,
             cohort=privacy.cohort,
             rounds=rounds,
             participations=privacy.participations,
             simulated=simulated,
+            mechanism=privacy.mechanism,
+            clipping=ClippingRule.FIXED if privacy.adaptive is None else ClippingRule.ADAPTIVE,
         )
         for against in Adversary
     ]
+
+
+def amplified(privacy: PersonPrivacy, against: Adversary) -> bool:
+    """Say whether Poisson sampling of the cohort may be relied on."""
+    return against is Adversary.RECIPIENTS and privacy.mechanism is Mechanism.GAUSSIAN
+
+
+def _relation(privacy: PersonPrivacy, against: Adversary) -> NeighbouringRelation:
+    # The server knows who took part: what is hidden from it is what they sent, not that they were there. Cohorts that
+    # phones choose themselves may be known to anybody.
+    return NeighbouringRelation.ADD_OR_REMOVE if amplified(privacy, against) else NeighbouringRelation.ZERO_OUT

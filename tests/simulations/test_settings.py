@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from models.domain.privacy import PrivacyMode
+from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode
+from models.domain.round import RobustRule
 from models.errors import UsageError
-from simulations.settings import ABOVE_ALL, RunSettings
+from simulations.settings import ABOVE_ALL, NO_PART_IN_RESULTS, RunSettings
 
 OTHERS = {
     "scenario": "new-loan",
@@ -22,6 +23,9 @@ OTHERS = {
     "dropout": 0.2,
     "calls": Path("calls.jsonl"),
     "base": Path("base"),
+    "mechanism": Mechanism.FTRL,
+    "clipping": ClippingRule.ADAPTIVE,
+    "robust": RobustRule.MEDIAN,
 }
 
 
@@ -38,6 +42,12 @@ OTHERS = {
         ({"dropout": -0.1}, "--dropout is -0.1"),
         ({"dropout": float("nan")}, "--dropout is nan"),
         ({"scenario": "new-weather"}, "unknown scenario 'new-weather'; there are new-"),
+        ({"privacy": PrivacyMode.SECURE, "mechanism": Mechanism.FTRL}, "needs the server to add the noise"),
+        ({"privacy": PrivacyMode.SECURE, "clipping": ClippingRule.ADAPTIVE}, "secure hides them"),
+        ({"clipping": ClippingRule.ADAPTIVE, "mechanism": Mechanism.FTRL}, "its noise spans rounds"),
+        ({"privacy": PrivacyMode.CALL, "mechanism": Mechanism.FTRL}, "about noise for persons"),
+        ({"privacy": PrivacyMode.BOTH, "robust": RobustRule.MEDIAN}, "--robust median excludes noise for persons"),
+        ({"mechanism": Mechanism.DP_SGD}, "--mechanism is gaussian or ftrl"),
         ({"privacy": PrivacyMode.SECURE}, "there is no secure aggregation"),
     ],
 )
@@ -52,11 +62,12 @@ def test_the_smallest_run_and_the_largest_seed_are_accepted():
     RunSettings(devices=1, cohort=1, rounds=1, seed=ABOVE_ALL - 1, dropout=0.0)
 
 
-def test_every_setting_but_the_engine_has_a_part_in_the_fingerprint():
-    assert {*OTHERS, "engine"} == {field.name for field in fields(RunSettings)}
+def test_every_setting_but_those_of_speed_has_a_part_in_the_fingerprint():
+    assert {*OTHERS, *NO_PART_IN_RESULTS} == {field.name for field in fields(RunSettings)}
     plain = RunSettings()
-    digests = {replace(plain, **{name: value}).digest() for name, value in OTHERS.items()}
-    assert len(digests | {plain.digest()}) == len(OTHERS) + 1
+    bare = replace(plain, privacy=PrivacyMode.NONE)  # a robust rule excludes noise for persons
+    digests = {replace(bare if name == "robust" else plain, **{name: value}).digest() for name, value in OTHERS.items()}
+    assert len(digests | {plain.digest(), bare.digest()}) == len(OTHERS) + 2
 
 
 def test_the_fingerprint_follows_the_calls_and_not_the_name_of_their_file(tmp_path):
