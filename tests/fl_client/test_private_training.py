@@ -14,7 +14,8 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
-from fl_client.private_training import GridNoiseOptimizer, train_privately
+from fl_client.private_optimizer import GridNoiseOptimizer
+from fl_client.private_training import train_privately
 from models.detector.classifier import HIDDEN, Classifier
 from models.detector.parameters import read_parameters, write_parameters
 from models.domain.privacy import CallPrivacy
