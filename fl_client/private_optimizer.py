@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import numpy as np
 import torch
 from opacus import PrivacyEngine
 from opacus.optimizers import DPOptimizer
@@ -62,10 +61,10 @@ class GridNoiseOptimizer(CallClippingOptimizer):
         spacing = self.max_grad_norm / SPACINGS_PER_NORM
         for parameter in self.params:
             _check_processed_flag(parameter.summed_grad)
-            noise = self._source.standard_normal(parameter.numel()) * self.noise_multiplier * SPACINGS_PER_NORM
-            on_grid = torch.trunc(parameter.summed_grad.double() / spacing)
-            noised = on_grid + torch.from_numpy(np.rint(noise)).view_as(on_grid)
-            parameter.grad = (noised * spacing).to(parameter.dtype)
+            noise = torch.from_numpy(self._source.standard_normal(parameter.numel())).view_as(parameter)
+            noise.mul_(self.noise_multiplier * SPACINGS_PER_NORM).round_()
+            on_grid = parameter.summed_grad.double().div_(spacing).trunc_()
+            parameter.grad = on_grid.add_(noise).mul_(spacing).to(parameter.dtype)
             _mark_as_processed(parameter.summed_grad)
 
 

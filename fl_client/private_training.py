@@ -1,4 +1,4 @@
-"""DP-SGD on one device: Opacus samples and accounts; the network clips call by call; the noise is ours (Abadi et al. 2016)."""
+"""DP-SGD on one device (Abadi et al. 2016): Opacus samples and accounts, gradients and noise are ours."""
 
 from __future__ import annotations
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-
-import numpy as np
-from opacus.accountants import PRVAccountant, RDPAccountant
 
 from fl_server.aggregation import ServerStep
 from fl_server.rounds import FederationPlan
@@ -22,6 +18,7 @@ from models.domain.privacy import (
 )
 from models.domain.training import LocalTask
 from models.privacy.accounting import state_person_privacy
+from models.privacy.call_accounting import StepHistory, call_epsilon, renyi_epsilon
 from simulations.settings import RunSettings
 
 STANDS_FOR_POPULATION, STANDS_FOR_COHORT = 100_000, 1_000
@@ -50,7 +47,7 @@ class DeviceSteps:
     rates: tuple[float, ...] = ()
     steps: tuple[float, ...] = ()
 
-    def history(self) -> tuple[tuple[float, float, int], ...]:
+    def history(self) -> StepHistory:
         """Return the steps as Opacus's accountants keep them, equal ones added up."""
         totals: dict[tuple[float, float], int] = {}
         for noise, rate, steps in zip(self.noise, self.rates, self.steps, strict=True):
@@ -113,8 +110,8 @@ def _state_call_privacy(
 ) -> list[PrivacyStatement]:
     """The noise is on the device already: recipients and server see the same, so the figures are the same."""
     histories = {steps.history() for steps in devices.values() if steps.steps}
-    worst = max(histories, key=lambda history: _rdp_epsilon(history, privacy.delta), default=())
-    epsilon = _prv_epsilon(worst, privacy.delta) if worst else 0.0
+    worst = max(histories, key=lambda history: renyi_epsilon(history, privacy.delta), default=())
+    epsilon = call_epsilon(worst, privacy.delta)
     trainings = max((len(steps.steps) for steps in devices.values()), default=0)
     return [
         PrivacyStatement(
@@ -133,19 +130,3 @@ def _state_call_privacy(
         )
         for against in Adversary
     ]
-
-
-@lru_cache(maxsize=4096)
-def _rdp_epsilon(history: tuple[tuple[float, float, int], ...], delta: float) -> float:
-    accountant = RDPAccountant()
-    accountant.history = list(history)
-    return float(accountant.get_epsilon(delta))
-
-
-@lru_cache(maxsize=256)
-def _prv_epsilon(history: tuple[tuple[float, float, int], ...], delta: float) -> float:
-    accountant = PRVAccountant()
-    accountant.history = list(history)
-    # At the ends of its grid the accountant takes the logarithm of zero and then drops it.
-    with np.errstate(divide="ignore"):
-        return float(accountant.get_epsilon(delta))

@@ -1,8 +1,8 @@
 """The detector's network for DP-SGD: each call's own gradient, clipped at once and added up.
 
-The gradient of a weight is a sum over words of what arrives at its output times what went in (Goodfellow 2015), so that of
-one call is one product of two matrices. It is taken for a few calls together, which are clipped and added up before the
-next few: what is held doesn't grow with the batch (Abadi et al. 2016 for clipping each example).
+The gradient of a weight is a sum over words of what arrives at its output times what went in (Goodfellow 2015): for one
+call it is one product of two matrices. It is taken for a few calls together, which are clipped (Abadi et al. 2016) and
+added up before the next few are, so that a batch's gradients never stand side by side.
 
 N calls, T words, D dimensions, H hidden units, P parameters.
 """
@@ -25,8 +25,12 @@ _BELOW_LIMIT = 1e-6
 """Added to each norm, as Opacus does: no division by zero, and no clipped norm above its limit by rounding."""
 
 
+_TRANSPOSED = 2
+"""The first parameters, the LSTM's matrices, whose gradients are made transposed: that product is the faster one."""
+
+
 class NoGradientsError(HearsayError):
-    """There is no batch to take gradients of, or they were taken already: using them twice would break the guarantee."""
+    """There is no batch to take gradients of, or they were taken already: twice would break the guarantee."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ def _arriving_at_head(head: AttentionPooling, hidden: Tensor, attention: Tensor,
 class _ClippedSum:
     """Adds up clipped gradients, a flat row a call; the next few calls take the rows of the last few.
 
-    A row holds the parameters in order, the two matrices of the LSTM transposed: that product is the faster one.
+    A row holds the parameters in order.
     """
 
     def __init__(self, classifier: PrivateClassifier, clip_norm: float) -> None:
@@ -140,14 +144,22 @@ class _ClippedSum:
         sizes = [shape.numel() for shape in self._shapes]
         self._rows = torch.empty(CALLS_AT_ONCE, sum(sizes))
         self._total = torch.zeros(sum(sizes))
-        by_words, by_hidden, self._rest = self._rows.split([*sizes[:2], sum(sizes[2:])], dim=1)
+        from_words, from_hidden = self._shapes[:_TRANSPOSED]
+        by_words, by_hidden, self._rest = self._rows.split([*sizes[:_TRANSPOSED], sum(sizes[_TRANSPOSED:])], dim=1)
         self._by_words, self._by_hidden = (
-            matrix.unflatten(1, tuple(shape)[::-1])
-            for matrix, shape in zip((by_words, by_hidden), self._shapes, strict=False)
+            by_words.unflatten(1, from_words[::-1]),
+            by_hidden.unflatten(1, from_hidden[::-1]),
         )
 
     def add(self, embedded: Tensor, hidden: Tensor, at_gates: Tensor, rest: Tensor) -> None:
-        """Add calls: embedded words (N, T, D), hidden states before them (N, T, H), gate gradients (N, T, 4H), the rest."""
+        """Add calls.
+
+        Args:
+            embedded: Their words, shape (N, T, D).
+            hidden: States before each word, shape (N, T, H).
+            at_gates: Gradients at the gates, shape (N, T, 4H).
+            rest: Gradients of all parameters but the LSTM's matrices, a flat row a call.
+        """
         parts = (part.split(CALLS_AT_ONCE) for part in (embedded, hidden, at_gates, rest))
         for words, before, gates, others in zip(*parts, strict=True):
             rows = slice(len(words))
@@ -161,5 +173,7 @@ class _ClippedSum:
     def by_parameter(self) -> list[Tensor]:
         """Return the sum as a tensor a parameter, in order."""
         parts = self._total.split([shape.numel() for shape in self._shapes])
-        matrices = [part.view(tuple(shape)[::-1]).t() for part, shape in zip(parts[:2], self._shapes, strict=False)]
-        return [*matrices, *(part.view(shape) for part, shape in zip(parts[2:], self._shapes[2:], strict=True))]
+        return [
+            part.view(shape[::-1]).t().contiguous() if place < _TRANSPOSED else part.view(shape)
+            for place, (part, shape) in enumerate(zip(parts, self._shapes, strict=True))
+        ]

@@ -1,12 +1,11 @@
-"""One LSTM layer, forward and backward, kept open: its backward gives the gate gradients that every call's own gradient follows from.
+"""One LSTM layer whose backward stops at the gates: what arrives there gives each call's gradient, not only the sum.
 
-torch's LSTM gives a batch's summed gradient only. Here the forward keeps the gates, and the backward through time turns
-them into gate gradients (Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000 for the forget gate).
+Sources: Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000 for the forget gate.
 
-Speed on one thread comes from few and short steps in the loop over words: the product with the words is taken for all
-of them before it, all factors of the backward that don't depend on later words likewise. The gate g = tanh(a) is kept
-as s = sigmoid(2a), so that one call of sigmoid does all four gates (torch's tanh is far slower) and one formula,
-p - p * p, gives all their derivatives. The cell is kept as v = -c, as then each new state is one ``addcmul``.
+Speed comes from few and small operations in the loops over words. The product with the words is taken for all of them
+beforehand, and so are all factors of the backward that don't depend on later words. The gate g = tanh(a) is kept as
+s = sigmoid(2a): one call of sigmoid then does all four gates, where torch's tanh is several times slower, and one
+formula, p - p * p, gives all their slopes. The cell c is kept as -c, because then each new state is one ``addcmul``.
 
 N calls, T words, D dimensions, H hidden units; gates in nn.LSTM's order i, f, g, o.
 """
@@ -21,7 +20,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class LstmWeights:
-    """Weights of one layer as nn.LSTM has them: ``from_words`` (4H, D), ``from_hidden`` (4H, H), both biases' sum (4H,)."""
+    """Weights as nn.LSTM has them: ``from_words`` (4H, D), ``from_hidden`` (4H, H), the sum of both biases (4H,)."""
 
     from_words: Tensor
     from_hidden: Tensor
@@ -98,30 +97,30 @@ def gate_gradients(trace: LstmTrace, hidden_gradients: Tensor, from_hidden: Tens
             at padding on the right, and so is what is returned.
         from_hidden: Weights (4H, H).
     """
-    cell_factors, factors = _cell_factors(trace), _gate_factors(trace)  # (N, T, H), (N, T, 4, H)
-    through_hidden, through_cell, out = _by_word(cell_factors), _by_word(factors[:, :, :3]), _by_word(factors[:, :, 3])
-    forget, arriving = _by_word(trace.gates[:, :, 1]), _by_word(hidden_gradients)
-    gradients = factors.flatten(2)
-    later = [*_by_word(gradients)[1:], None]
-    cell = torch.zeros_like(trace.cells[:, 0])
+    factors = _gate_factors(trace)  # (N, T, 4, H); the loop turns them into the gate gradients
+    gradients = _by_word(factors.flatten(2))
+    to_cell, to_hidden = _by_word(factors[:, :, :3]), _by_word(factors[:, :, 3])
+    cell_slopes, forgets = _by_word(_cell_slopes(trace)), _by_word(trace.gates[:, :, 1])
+    arriving, cell = _by_word(hidden_gradients), torch.zeros_like(trace.cells[:, 0])
     for word in reversed(range(len(arriving))):
-        following = later[word]
-        hidden = arriving[word] if following is None else torch.addmm(arriving[word], following, from_hidden)
-        cell.addcmul_(hidden, through_hidden[word])
-        through_cell[word].mul_(cell.unsqueeze(1))
-        out[word].mul_(hidden)
-        cell.mul_(forget[word])
-    return gradients
+        hidden = arriving[word]
+        if word + 1 < len(arriving):
+            hidden = torch.addmm(hidden, gradients[word + 1], from_hidden)
+        cell.addcmul_(hidden, cell_slopes[word])
+        to_cell[word].mul_(cell.unsqueeze(1))
+        to_hidden[word].mul_(hidden)
+        cell.mul_(forgets[word])
+    return factors.flatten(2)
 
 
-def _cell_factors(trace: LstmTrace) -> Tensor:
-    """Return minus the derivative of each hidden state by its cell, shape (N, T, H)."""
+def _cell_slopes(trace: LstmTrace) -> Tensor:
+    """Return the derivative of each hidden state by its -c, shape (N, T, H)."""
     slopes = torch.addcmul(trace.squashed, trace.squashed, trace.squashed, value=-1)
     return slopes.mul_(trace.gates[:, :, 3]).mul_(-4)
 
 
 def _gate_factors(trace: LstmTrace) -> Tensor:
-    """Return the derivatives by each gate before its activation: of minus the cell by i, f, g; of the hidden state by o."""
+    """Return derivatives by each gate's argument, shape (N, T, 4, H): of -c by i, f and g, of the hidden state by o."""
     slopes = torch.addcmul(trace.gates, trace.gates, trace.gates, value=-1)
     (gate_i, _, gate_s, _), (by_i, by_f, by_g, by_o) = trace.gates.unbind(2), slopes.unbind(2)
     by_i.addcmul_(by_i, gate_s, value=-2)

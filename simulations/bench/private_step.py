@@ -1,4 +1,4 @@
-"""One DP-SGD step of the detector against the same step of nn.LSTM without privacy, and of Opacus's DPLSTM; one thread."""
+"""One DP-SGD step of the detector on one thread, against a plain one of nn.LSTM and a private one of Opacus's DPLSTM."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ class Size:
     @property
     def name(self) -> str:
         """The row's name, which scripts read."""
-        return f"private_step_b{self.calls}_t{self.words}" + ("" if self.dimensions == PAPERS else f"_d{self.dimensions}")
+        return f"private_step_b{self.calls}_t{self.words}" + (
+            "" if self.dimensions == PAPERS else f"_d{self.dimensions}"
+        )
 
 
 SIZES = [Size(calls, words) for calls in (16, 64, 256) for words in (57, 107, 320)]
@@ -85,7 +87,9 @@ def _row(size: Size, against: str, peer: Callable[[Batch], Step]) -> Row:
 def _noise_row(size: Size) -> Row:
     """The noise that devices draw, from a cipher and on a grid, against torch's in the same step."""
     batch = Batch.of(size)
-    return _paired(f"{size.name}_secure_noise", _private_step(batch, secure=True), "torch's noise", _private_step(batch))
+    return _paired(
+        f"{size.name}_secure_noise", _private_step(batch, secure=True), "torch's noise", _private_step(batch)
+    )
 
 
 def _paired(name: str, ours: Step, against: str, peer: Step) -> Row:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-
 FULL = "--full"
 """The argument that a group of measurements gets for its longer tables."""
 
