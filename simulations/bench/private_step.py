@@ -1,4 +1,4 @@
-"""One DP-SGD step of the detector on one thread, against a plain one of nn.LSTM and a private one of Opacus's DPLSTM."""
+"""One DP-SGD step of the detector on one thread, against nn.LSTM's without privacy and Opacus's DPLSTM's with it."""
 
 from __future__ import annotations
 
