@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import Any
 
@@ -14,6 +15,9 @@ from torch import nn
 from models.detector.private_classifier import PrivateClassifier
 from models.privacy.clipping import SPACINGS_PER_NORM
 from models.privacy.randomness import GaussianSource
+
+# Opacus's sampler warns where a first batch is empty; here such a batch takes its step like any other.
+logging.getLogger("opacus.data_loader").setLevel(logging.ERROR)
 
 
 class CallClippingOptimizer(DPOptimizer):  # type: ignore[misc]
@@ -49,7 +53,8 @@ class GridNoiseOptimizer(CallClippingOptimizer):
     """The same with noise from our source, on a grid that hides floating point's low bits (Mironov 2012).
 
     The clipped sum is rounded to the grid once, after float32 has added it up. One call can therefore move it by the
-    clipping norm and rounding, which is below a millionth of it; the accountant is told of the clipping norm.
+    clipping norm and by rounding, about a ten-millionth of the norm for each call in the batch; the accountant is told
+    of the clipping norm.
     """
 
     def __init__(self, *args: Any, source: GaussianSource, **kwargs: Any) -> None:

@@ -73,7 +73,7 @@ class PrivateClassifier(nn.Module):
 
         They are a leaf of autograd: after a loss's ``backward``, `sum_clipped_gradients` does the rest.
         """
-        some = zip(embedded.split(CALLS_PER_PASS), lengths.split(CALLS_PER_PASS), strict=True)
+        some = zip(torch.split(embedded, CALLS_PER_PASS), torch.split(lengths, CALLS_PER_PASS), strict=True)
         with torch.no_grad():
             done = [self._pass(words, length) for words, length in some]
         self._passes = [one for one, _ in done]
@@ -106,7 +106,7 @@ class PrivateClassifier(nn.Module):
         arriving = self._logits.grad * (len(self._logits) if averaged else 1)
         passes, self._passes, self._logits = self._passes, [], None
         total = _ClippedSum(self, clip_norm)
-        for one, at_logits in zip(passes, arriving.split(CALLS_PER_PASS), strict=True):
+        for one, at_logits in zip(passes, torch.split(arriving, CALLS_PER_PASS), strict=True):
             self._add_gradients(one, at_logits, total)
         return total.by_parameter()
 
@@ -144,11 +144,10 @@ class _ClippedSum:
         sizes = [shape.numel() for shape in self._shapes]
         self._rows = torch.empty(CALLS_AT_ONCE, sum(sizes))
         self._total = torch.zeros(sum(sizes))
-        from_words, from_hidden = self._shapes[:_TRANSPOSED]
-        by_words, by_hidden, self._rest = self._rows.split([*sizes[:_TRANSPOSED], sum(sizes[_TRANSPOSED:])], dim=1)
+        matrices = sizes[:_TRANSPOSED]
+        *by_matrix, self._rest = torch.split(self._rows, [*matrices, sum(sizes) - sum(matrices)], dim=1)
         self._by_words, self._by_hidden = (
-            by_words.unflatten(1, from_words[::-1]),
-            by_hidden.unflatten(1, from_hidden[::-1]),
+            part.view(CALLS_AT_ONCE, *shape[::-1]) for part, shape in zip(by_matrix, self._shapes, strict=False)
         )
 
     def add(self, embedded: Tensor, hidden: Tensor, at_gates: Tensor, rest: Tensor) -> None:
@@ -160,7 +159,7 @@ class _ClippedSum:
             at_gates: Gradients at the gates, shape (N, T, 4H).
             rest: Gradients of all parameters but the LSTM's matrices, a flat row a call.
         """
-        parts = (part.split(CALLS_AT_ONCE) for part in (embedded, hidden, at_gates, rest))
+        parts = (torch.split(part, CALLS_AT_ONCE) for part in (embedded, hidden, at_gates, rest))
         for words, before, gates, others in zip(*parts, strict=True):
             rows = slice(len(words))
             torch.bmm(words.mT, gates, out=self._by_words[rows])
@@ -172,7 +171,7 @@ class _ClippedSum:
 
     def by_parameter(self) -> list[Tensor]:
         """Return the sum as a tensor a parameter, in order."""
-        parts = self._total.split([shape.numel() for shape in self._shapes])
+        parts = torch.split(self._total, [shape.numel() for shape in self._shapes])
         return [
             part.view(shape[::-1]).t().contiguous() if place < _TRANSPOSED else part.view(shape)
             for place, (part, shape) in enumerate(zip(parts, self._shapes, strict=True))

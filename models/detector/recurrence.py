@@ -67,7 +67,7 @@ def _project(embedded: Tensor, weights: LstmWeights, twice_g: Tensor) -> Tensor:
     """Return what the words alone put into the gates, shape (N, T, 4H)."""
     matrix, bias = (weights.from_words.t() * twice_g).contiguous(), weights.bias * twice_g
     gates = embedded.new_empty(*embedded.shape[:2], len(bias))
-    for some, into in zip(embedded.split(CALLS_AT_ONCE), gates.split(CALLS_AT_ONCE), strict=True):
+    for some, into in zip(torch.split(embedded, CALLS_AT_ONCE), torch.split(gates, CALLS_AT_ONCE), strict=True):
         torch.addmm(bias, some.flatten(0, 1), matrix, out=into.flatten(0, 1))
     return gates
 

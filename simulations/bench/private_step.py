@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from opacus import PrivacyEngine
@@ -106,7 +107,7 @@ def _plain_step(batch: Batch) -> Step:
 def _private_step(batch: Batch, secure: bool = False) -> Step:
     private = PrivateClassifier(Classifier(batch.embedded.shape[2]))
     # Opacus's sampler would draw another batch size each time: the optimizer is timed on fixed batches instead.
-    settings = {
+    settings: dict[str, Any] = {
         "classifier": private,
         "noise_multiplier": NOISE_MULTIPLIER,
         "max_grad_norm": CLIP_NORM,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import statistics
 import sys
@@ -65,12 +64,12 @@ def median_pair(
     return sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
 
 
-def _times(*works: Callable[[], object]) -> tuple[float, ...]:
-    ends = [time.perf_counter()]
-    for work in works:
-        work()
-        ends.append(time.perf_counter())
-    return tuple(end - start for start, end in itertools.pairwise(ends))
+def _times(ours: Callable[[], object], peers: Callable[[], object]) -> tuple[float, float]:
+    start = time.perf_counter()
+    ours()
+    between = time.perf_counter()
+    peers()
+    return between - start, time.perf_counter() - between
 
 
 def full_is_asked() -> bool:
