@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
-import numpy as np
-from opacus.accountants import PRVAccountant
-
-from fl_client.call_accounting import composed_epsilon
 from fl_server.aggregation import ServerStep
 from fl_server.robust_rules import RobustPlan
 from fl_server.rounds import FederationPlan
@@ -26,6 +21,7 @@ from models.domain.privacy import (
 )
 from models.domain.training import CallSteps, LocalTask
 from models.privacy.accounting import state_person_privacy
+from models.privacy.call_accounting import call_epsilon, history_of, renyi_epsilon
 from simulations.settings import RunSettings
 
 STANDS_FOR_POPULATION, STANDS_FOR_COHORT = 100_000, 1_000
@@ -58,18 +54,6 @@ BAD_SHARE = 0.2
 
 CallSpending = Mapping[int, Sequence[CallSteps]]
 """DP-SGD steps of every device, a training each, by the device's number; empty where it took none."""
-
-History = tuple[tuple[float, float, int], ...]
-"""Steps as Opacus's accountants keep them: noise multiplier, sampling rate, number."""
-
-
-def history_of(trainings: Sequence[CallSteps]) -> History:
-    """Return a device's steps, those of one kind added up."""
-    totals: dict[tuple[float, float], int] = {}
-    for taken in trainings:
-        kind = (taken.noise_multiplier, taken.sampling_rate)
-        totals[kind] = totals.get(kind, 0) + taken.steps
-    return tuple((noise, rate, steps) for (noise, rate), steps in sorted(totals.items()))
 
 
 def plan_federation(settings: RunSettings) -> FederationPlan:
@@ -139,9 +123,9 @@ def _adaptive_clipping(cohort: int) -> AdaptiveClipping:
 
 def _state_call_privacy(privacy: CallPrivacy, rounds: int, devices: CallSpending) -> list[PrivacyStatement]:
     """The noise is on the device already: recipients and server see the same, so the figures are the same."""
-    histories = {history_of(trainings) for trainings in devices.values() if trainings}
-    worst = max(histories, key=lambda history: _rdp_epsilon(history, privacy.delta), default=())
-    epsilon = _prv_epsilon(worst, privacy.delta) if worst else 0.0
+    histories = {history_of(trainings) for trainings in devices.values()}
+    worst = max(histories, key=lambda history: renyi_epsilon(history, privacy.delta), default=())
+    epsilon = call_epsilon(worst, privacy.delta)
     trainings = max((len(taken) for taken in devices.values()), default=0)
     return [
         PrivacyStatement(
@@ -161,17 +145,3 @@ def _state_call_privacy(privacy: CallPrivacy, rounds: int, devices: CallSpending
         )
         for against in Adversary
     ]
-
-
-@lru_cache(maxsize=4096)
-def _rdp_epsilon(history: History, delta: float) -> float:
-    return composed_epsilon([CallSteps(*steps) for steps in history], delta)
-
-
-@lru_cache(maxsize=256)
-def _prv_epsilon(history: History, delta: float) -> float:
-    accountant = PRVAccountant()
-    accountant.history = list(history)
-    # At the ends of its grid the accountant takes the logarithm of zero and then drops it.
-    with np.errstate(divide="ignore"):
-        return float(accountant.get_epsilon(delta))
