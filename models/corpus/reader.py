@@ -62,11 +62,15 @@ def write_calls(path: Path | str, calls: Iterable[Call]) -> None:
     Raises:
         CallFileError: The file can't be written.
     """
-    lines = [json.dumps(_row_of(call), ensure_ascii=False, allow_nan=False) + "\n" for call in calls]
     try:
-        Path(path).write_text("".join(lines), encoding="utf-8")
+        Path(path).write_text(call_lines(calls), encoding="utf-8")
     except OSError as error:
         raise CallFileError(path, None, f"can't be written: {error.strerror}") from None
+
+
+def call_lines(calls: Iterable[Call]) -> str:
+    """Return calls as JSON lines."""
+    return "".join(json.dumps(_row_of(call), ensure_ascii=False, allow_nan=False) + "\n" for call in calls)
 
 
 def _row_of(call: Call) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 _TRANSCRIBER_MARKS = re.compile(r"(?<![A-Za-z])[bnlou]/|/|\*|\+|\(\(.*?\)\)")
-_DE_IDENTIFIED = re.compile(r"(?<![A-Za-z])(?:[O○◯]{2,}|[Xx×]{2,})(?![A-Za-z])|&[\w-]+&|#[\w-]+#")
+_DE_IDENTIFIED = re.compile(r"(?<![A-Za-z])(?:[O○◯]{2,}|[Xx×]{2,})(?![A-Za-z])|&[\w-]+&|#[\w-]+#|<[가-힣]{2,5}>")
 _BETWEEN_DIGITS = r"[-,.:/~ ]"
 _ZEROS_FOR_NAMES = re.compile(
     rf"(?<![0-9A-Za-z])(?<![0-9]{_BETWEEN_DIGITS})"
@@ -21,9 +21,9 @@ _SPACES = re.compile(r"\s+")
 def clean_text(text: str) -> str:
     """Return the spoken words of a transcript, separated by single spaces.
 
-    Removes what stands for de-identified names and numbers (OOO, 00은행), transcriber's marks (``b/``, ``*``, ``+``)
-    and everything that is neither letter nor digit. The digits of a number stay as they are. Text is composed (NFC)
-    first, so that Hangul typed as separate letters equals Hangul typed as syllables.
+    Removes what stands for de-identified names and numbers (OOO, 00은행, <이름>), transcriber's marks (``b/``, ``*``,
+    ``+``) and everything that is neither letter nor digit. The digits of a number stay as they are. Text is composed
+    (NFC) first, so that Hangul typed as separate letters equals Hangul typed as syllables.
     """
     text = unicodedata.normalize("NFC", text)
     text = _DE_IDENTIFIED.sub(" ", text)

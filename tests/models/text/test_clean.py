@@ -27,6 +27,7 @@ def test_the_digits_of_a_number_stay(number: str) -> None:
         ("홍XX 씨", "홍 씨"), ("xx카드", "카드"), ("××시", "시"), ("번호는 000-0000-0000이요", "번호는 이요"),
         ("010-XXXX-1234", "010 1234"), ("940101-1XXXXXX", "940101 1"), ("**은행", "은행"), ("&name1& 씨", "씨"),
         ("#@주소#에요", "주소 에요"), ("#상호-이름# 갔어", "갔어"), ("O○O 씨", "씨"),
+        ("<이름> 씨", "씨"), ("번호는 <전화번호>이요", "번호는 이요"),
     ],
 )  # fmt: skip
 def test_what_stands_for_a_name_goes(marked: str, spoken: str) -> None:
