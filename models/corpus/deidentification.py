@@ -12,11 +12,17 @@ from models.corpus.number_masks import mask_numbers
 from models.corpus.transcriber_marks import mask_what_was_taken_out, remove_marks
 from models.domain.call import Call
 
-_EMAIL = re.compile(r"[\w.+-]+\s?@\s?[\w-]+(?:\.[\w-]+)+", re.ASCII)
+# Lengths are bounded and a match begins at the start of a word: a text of any length takes time in proportion.
+_LABELS = r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}"
+_EMAIL = re.compile(rf"(?<![\w.+-])[\w.+-]{{1,64}}\s?@\s?{_LABELS}", re.ASCII)
+_TOP_LEVEL = "com|net|org|kr|cc|me|ly|info|xyz|app"
 _LINK = re.compile(
-    r"(?:https?://|www\.)[^\s가-힣<>]+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|kr|cc|me|ly|info|xyz|app)\b[^\s가-힣<>]*",
+    rf"(?:https?://|(?<!\w)www\.)[^\s가-힣<>]+|(?<![\w.-]){_LABELS}\.(?:{_TOP_LEVEL})\b[^\s가-힣<>]*",
     re.ASCII | re.IGNORECASE,
 )
+
+_MOST_PASSES = 20
+"""Two are the rule; only text made for it, such as remarks within remarks within remarks, needs as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,10 @@ def deidentify_call(call: Call) -> MaskedCall:
 
 def _masked(text: str, masker: Masker) -> str:
     """Mask until nothing more is found: what one step takes out can bring together what another masks."""
-    while (after := _masked_once(text, masker)) != text:
-        text = after
+    for _ in range(_MOST_PASSES):
+        before, text = text, _masked_once(text, masker)
+        if text == before:
+            break
     return text
 
 

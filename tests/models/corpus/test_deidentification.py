@@ -202,3 +202,9 @@ def test_speech_without_identifiers_is_left_as_it_is(words: list[str]) -> None:
 def test_every_mobile_number_is_masked_however_it_is_cut(number: str, ending: str) -> None:
     assert MASKED.search(masked(f"제 번호는 {number}{ending}"))
     assert not re.search(r"[0-9]{4}", masked(f"제 번호는 {number}{ending}"))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["0 ", "네 ", "이", "a.", "( ", "((", "홍길동입니다 ", "- ", "1", "에", "A: "])
+def test_no_text_takes_longer_than_its_length_allows(piece: str) -> None:
+    assert isinstance(masked(piece * (30_000 // len(piece)) + "))가"), str)
