@@ -66,5 +66,7 @@ def _masked(name: str, masker: Masker) -> str:
 
 
 def _may_be_name(word: str) -> bool:
+    if len(word) == _SHORT_NAME and word.endswith(_LAST_PARTICLE):
+        return False  # 원이, 전은: a noun and its particle far more often than a name
     bare = word[:-1] if word.endswith(_LAST_PARTICLE) else word
     return not {word, bare} & _NOT_NAMES and not word.endswith(_NOT_NAME_ENDS)
