@@ -97,6 +97,27 @@ def pseudonymise(options: argparse.Namespace) -> None:
     console.print(f"keep the key apart from the result: {key}", markup=False, soft_wrap=True)
 
 
+def measure_corpus(options: argparse.Namespace) -> None:
+    """Measure the synthetic calls, and how far they are from real ones."""
+    from models.corpus.likeness import corpus_figures
+
+    real = read_calls(options.against) if options.against else None
+    figures = corpus_figures(generate_calls(options.synthetic, options.seed), real)
+    if options.json:
+        print_json(figures)
+    else:
+        console.print(_corpus_table(figures))
+
+
+def _corpus_table(figures: Mapping[str, Any]) -> Table:
+    table = Table("label", "", "figure", "value")
+    for label, sides in figures.items():
+        for side in ("synthetic", "real", "alike"):
+            for name, value in sides.get(side, {}).items():
+                table.add_row(label, side, name, str(value))
+    return table
+
+
 def _gather_calls(names: Sequence[str], synthetic: int, seed: int) -> list[Call]:
     """Read all call files, ``synthetic`` standing for calls that the corpus generates."""
     calls = [call for name in names for call in _read_or_generate(name, synthetic, seed)]
@@ -184,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("--model", type=Path, required=True, metavar="DIR")
     exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
     _add_pseudonymise(commands)
+    _add_corpus(commands)
     return parser
 
 
@@ -198,6 +220,16 @@ def _add_pseudonymise(commands: Any) -> None:
         "--key", type=Path, metavar="FILE", help="made where it isn't there (default: IN.pseudonym-key)"
     )
     parser.add_argument("--purpose", help="what the calls are to be used for; goes into the report")
+
+
+def _add_corpus(commands: Any) -> None:
+    parser = _add_command(
+        commands, "corpus", measure_corpus, "figures of the synthetic calls, alone or against real ones"
+    )
+    parser.add_argument("--against", type=Path, metavar="FILE", help="real calls; no word of theirs is printed")
+    parser.add_argument("--synthetic", type=_at_least_one, default=_SYNTHETIC_CALLS, help="calls to generate")
+    parser.add_argument("--seed", type=int, default=0, help="of the calls")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 
 
 def _add_command(commands: Any, name: str, command: Any, summary: str) -> argparse.ArgumentParser:
