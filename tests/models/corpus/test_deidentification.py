@@ -151,7 +151,8 @@ signs = st.sampled_from(
 speech = st.sampled_from(
     ["여보세요", "고객님", "홍길동", "입니다", "저는", "원", "A:", "(웃음)", "OO", "김", "검사", "<이름>", "@", "a.com"]
 )
-written = st.lists(st.one_of(signs, speech, st.characters(codec="utf-8")), max_size=60).map("".join)
+runs = st.text("0123456789", min_size=5, max_size=18)
+written = st.lists(st.one_of(signs, runs, speech, st.characters(codec="utf-8")), max_size=60).map("".join)
 
 
 @given(written)
