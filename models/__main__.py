@@ -1,4 +1,4 @@
-"""``python -m models``: train, evaluate and export a detector in one place."""
+"""``python -m models``: train, evaluate and export a detector in one place, and prepare calls for it."""
 
 from __future__ import annotations
 
@@ -78,6 +78,44 @@ def export(options: argparse.Namespace) -> None:
 
     for path in export_detector(TrainedDetector.load(options.model), options.out):
         console.print(f"{path}  {path.stat().st_size:,} bytes", markup=False, soft_wrap=True)
+
+
+def pseudonymise(options: argparse.Namespace) -> None:
+    """Mask the calls of a file and put pseudonyms in place of their ids."""
+    from models.corpus.pseudonymisation import pseudonymise_file
+
+    key = options.key or options.calls.with_name(f"{options.calls.name}.pseudonym-key")
+    with _progress_bar() as bar:
+        task = bar.add_task("masking", loss="")
+
+        def show(done: int, calls: int) -> None:
+            bar.update(task, completed=done, total=calls)
+
+        report = pseudonymise_file(options.calls, options.out, options.report, key, options.purpose, show)
+    masked, places = sum(report["masked"].values()), len(report["to_check"]["where"])
+    console.print(f"{report['calls']} calls: {masked} things masked, {places} places to check by hand", markup=False)
+    console.print(f"keep the key apart from the result: {key}", markup=False, soft_wrap=True)
+
+
+def measure_corpus(options: argparse.Namespace) -> None:
+    """Measure the synthetic calls, and how far they are from real ones."""
+    from models.corpus.likeness import corpus_figures
+
+    real = read_calls(options.against) if options.against else None
+    figures = corpus_figures(generate_calls(options.synthetic, options.seed), real)
+    if options.json:
+        print_json(figures)
+    else:
+        console.print(_corpus_table(figures))
+
+
+def _corpus_table(figures: Mapping[str, Any]) -> Table:
+    table = Table("label", "", "figure", "value")
+    for label, sides in figures.items():
+        for side in ("synthetic", "real", "alike"):
+            for name, value in sides.get(side, {}).items():
+                table.add_row(label, side, name, str(value))
+    return table
 
 
 def _gather_calls(names: Sequence[str], synthetic: int, seed: int) -> list[Call]:
@@ -166,7 +204,32 @@ def _parser() -> argparse.ArgumentParser:
     exporting = _add_command(commands, "export", export, "ONNX files for devices")
     exporting.add_argument("--model", type=Path, required=True, metavar="DIR")
     exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _add_pseudonymise(commands)
+    _add_corpus(commands)
     return parser
+
+
+def _add_pseudonymise(commands: Any) -> None:
+    parser = _add_command(
+        commands, "pseudonymise", pseudonymise, "calls of an institution, masked and under pseudonyms"
+    )
+    parser.add_argument("calls", type=Path, metavar="IN", help="a call file, JSON lines or CSV")
+    parser.add_argument("out", type=Path, metavar="OUT", help="JSON lines; never overwritten")
+    parser.add_argument("--report", type=Path, required=True, metavar="REPORT", help="JSON; never overwritten")
+    parser.add_argument(
+        "--key", type=Path, metavar="FILE", help="made where it isn't there (default: IN.pseudonym-key)"
+    )
+    parser.add_argument("--purpose", help="what the calls are to be used for; goes into the report")
+
+
+def _add_corpus(commands: Any) -> None:
+    parser = _add_command(
+        commands, "corpus", measure_corpus, "figures of the synthetic calls, alone or against real ones"
+    )
+    parser.add_argument("--against", type=Path, metavar="FILE", help="real calls; no word of theirs is printed")
+    parser.add_argument("--synthetic", type=_at_least_one, default=_SYNTHETIC_CALLS, help="calls to generate")
+    parser.add_argument("--seed", type=int, default=0, help="of the calls")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 
 
 def _add_command(commands: Any, name: str, command: Any, summary: str) -> argparse.ArgumentParser:

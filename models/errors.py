@@ -60,6 +60,10 @@ class ScenarioFileError(BadInputError):
         super().__init__(f"{place}: {reason}")
 
 
+class PseudonymKeyError(BadInputError):
+    """The key of pseudonyms can't be read, written or used."""
+
+
 class SplitError(BadInputError):
     """The calls can't be split so that both sides hold both labels."""
 
@@ -98,6 +102,18 @@ class FolderInUseError(RefusedError):
 
 class SignatureRefusedError(RefusedError):
     """A signature is missing, wrong, expired or replayed."""
+
+
+class KeyExposedError(RefusedError):
+    """A key can be read by others than its owner."""
+
+
+class OverwriteRefusedError(RefusedError):
+    """A file of that name is there and is kept."""
+
+    def __init__(self, path: object) -> None:
+        self.path = path
+        super().__init__(f"{path}: is there already and is not overwritten")
 
 
 class UpdateRefusedError(RefusedError):
