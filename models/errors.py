@@ -56,6 +56,14 @@ class ScenarioFileError(BadInputError):
         super().__init__(f"{place}: {reason}")
 
 
+class WordVectorsFileError(BadInputError):
+    """A file of word vectors can't be made into an embedding."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}")
+
+
 class SplitError(BadInputError):
     """The calls can't be split so that both sides hold both labels."""
 
