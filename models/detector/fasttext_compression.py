@@ -1,8 +1,8 @@
 """A user's fastText model, compressed into the embedding that ships: fewer dimensions, fewer buckets, INT8.
 
 The vectors of words, as the file gives them, are cut to their principal components; n-gram vectors of our own scheme
-are then fitted so that their mean gives the word's, as those of an embedding of our own are. The file's n-grams may thus have other lengths
-and buckets than ours. Same aim, by choosing rows instead of fitting: Dale, "compress-fasttext" (2021).
+are then fitted so that their mean gives the word's, as in `embedding_training`. The file's n-grams may thus have other
+lengths and buckets than ours. Same aim, by choosing rows instead of fitting: Dale, "compress-fasttext" (2021).
 
 V words, D dimensions.
 """

@@ -55,7 +55,7 @@ def test_fewer_dimensions_hold_less_of_the_variance_and_say_so(tmp_path: Path) -
 
 def test_words_that_the_file_has_no_vector_for_lower_the_coverage(tmp_path: Path) -> None:
     path = FastTextModel(WORDS[:20], shortest=6, longest=6).write(tmp_path / "model.bin")
-    _, fidelity = compress_fasttext(path, {word: 1 for word in WORDS[:40]}, SCHEME, 4, seed=0)
+    _, fidelity = compress_fasttext(path, dict.fromkeys(WORDS[:40], 1), SCHEME, 4, seed=0)
     assert fidelity.covered == 0.5
 
 
