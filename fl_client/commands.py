@@ -11,7 +11,6 @@ from rich.text import Text
 
 from fl_client.detection import TEMPLATES, Judgement, earliest_warning, judge_call
 from fl_client.local_model import LocalModel
-from fl_client.releases import trust_root, update_release
 from models.command import console, print_json
 from models.corpus.reader import read_calls
 from models.detector.checked_explanation import CheckedExplainer
@@ -56,6 +55,9 @@ def update_device(base_url: str, home: Path, root: Path | None, as_json: bool) -
         SignatureRefusedError: What it sent isn't what was signed, is old, or has expired.
         ModelFileError: The root can't be read, or no detector loads from the release.
     """
+    # Only here: TUF and HTTP take longer to load than a call to judge.
+    from fl_client.releases import trust_root, update_release
+
     if root is not None:
         trust_root(home, _read_root(root))
     update = update_release(home, base_url, _try_release)

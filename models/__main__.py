@@ -101,7 +101,7 @@ def export(options: argparse.Namespace) -> None:
     from models.detector.detector import TrainedDetector
     from models.detector.export import export_detector
 
-    for path in export_detector(TrainedDetector.load(options.model), options.out):
+    for path in export_detector(TrainedDetector.load(options.model), options.out, dynamic=options.dynamic):
         console.print(f"{path}  {path.stat().st_size:,} bytes", markup=False, soft_wrap=True)
 
 
@@ -193,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     exporting = _add_command(commands, "export", export, "ONNX files for devices")
     exporting.add_argument("--model", type=Path, required=True, metavar="DIR")
     exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
+    exporting.add_argument("--dynamic", action="store_true", help="a dynamically quantised graph, too")
     return parser
 
 

@@ -72,6 +72,10 @@ class ModelFileError(BadInputError):
     """A detector's files are missing, damaged or don't belong together."""
 
 
+class OutputError(BadInputError):
+    """What was asked for can't be written."""
+
+
 class CheckpointError(BadInputError):
     """A saved run can't be gone on with: damaged, or made under other settings."""
 

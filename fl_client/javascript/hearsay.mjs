@@ -133,21 +133,22 @@ export class Detector {
       ...state,
     });
     const next = Object.fromEntries(STATE.map((name) => [name, found[`next_${name}`]]));
-    return { logit: found.logit.data[0], energies: found.energies.data, state: next, table: found.table_shape.data };
+    return { logit: found.logit.data[0], energies: found.energies.data, state: next, found };
   }
 
   async #checkGraph() {
     let found;
     try {
-      found = await this.#feed([[0]], this.firstState());
+      ({ found } = await this.#feed([[0]], this.firstState()));
     } catch {
       throw new ReleaseError("the graph's inputs or outputs are not those of its metadata");
     }
-    const [rows, dimensions] = [...found.table].map(Number);
-    if (rows !== this.metadata.scheme.buckets + 1 || dimensions !== this.metadata.dimensions) {
+    const [rows, dimensions, scales] = [...found.table_shape.data].map(Number);
+    const expected = this.metadata.scheme.buckets + 1;
+    if (rows !== expected || scales !== expected || dimensions !== this.metadata.dimensions) {
       throw new ReleaseError("the embedding table is of another size than the metadata says");
     }
-    if (!Number.isFinite(found.logit)) throw new ReleaseError("the graph's numbers are not finite");
+    if (found.zero_if_finite.data[0] !== 0) throw new ReleaseError("the graph holds a number that is not finite");
   }
 }
 
