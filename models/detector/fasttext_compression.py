@@ -27,8 +27,8 @@ from models.text.ngrams import NgramScheme
 _FREQUENT_WORDS = 40_000
 """Of the file's own words, fitted beside the corpus's, so that words yet unheard are near where they belong."""
 
-_UNHEARD_USES = 0.5
-"""What such a word weighs, in uses of a corpus's word."""
+_UNHEARD_USES = 1
+"""What such a word counts for: as much as one that the corpus speaks once."""
 
 _WORD = re.compile(r"[0-9A-Za-z가-힣]+")
 _TINY = 1e-12
@@ -70,7 +70,7 @@ def compress_fasttext(
     if dimensions > file.rows.shape[1]:
         raise WordVectorsFileError(path, f"has {file.rows.shape[1]} dimensions, fewer than {dimensions}")
     unheard = [word for word in file.frequent_words if _WORD.fullmatch(word) and word not in counts]
-    uses: dict[str, float] = {**counts, **dict.fromkeys(unheard, _UNHEARD_USES)}
+    uses = {**counts, **dict.fromkeys(unheard, _UNHEARD_USES)}
     vectors, known = file.word_vectors(list(uses))
     words = [word for word, is_known in zip(uses, known, strict=True) if is_known]
     if len(words) <= dimensions:

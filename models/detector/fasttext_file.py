@@ -101,7 +101,7 @@ class FastTextFile:
         vectors = np.zeros((len(words), self.rows.shape[1]), np.float32)
         np.add.at(vectors, np.repeat(np.arange(len(words)), counts), rows)
         vectors /= np.maximum(counts, 1)[:, np.newaxis]
-        for place in np.flatnonzero(counts == 0):
+        for place in np.flatnonzero(counts == 0).tolist():
             if (own := self.own_rows.get(words[place])) is not None:
                 vectors[place] = self.rows[own]
         known = counts > 0

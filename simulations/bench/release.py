@@ -8,9 +8,11 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fl_client.detection import CallJudge
 from fl_client.releases import RELEASED_FILES
@@ -73,7 +75,7 @@ def measure() -> list[Row]:
 
 def _latencies(trained: TrainedDetector, detector: OnnxDetector, words: list[str]) -> list[Row]:
     text, network = " ".join(words), trained.build_network()
-    feeds = dict(zip(STATE, detector.first_state(1), strict=True))
+    feeds: dict[str, NDArray[Any]] = dict(zip(STATE, detector.first_state(1), strict=True))
     ids = encode_words(words, detector.card.scheme)[np.newaxis]
     feeds |= {"ids": ids, "lengths": np.array([WORDS], np.int32)}
     embedded = index_words([words], [0], trained.embedding).embed()
