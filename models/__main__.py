@@ -6,9 +6,11 @@ import argparse
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,13 @@ from models.detector.model_file import make_directory, write_bytes
 from models.domain.call import Call
 from models.domain.release import Thresholds
 from models.errors import BadInputError
+from models.text.clean import split_words
+from models.text.ngrams import NgramScheme
 from models.text.window import WINDOWS
+
+if TYPE_CHECKING:
+    from models.detector.embedding import NgramEmbedding
+    from models.detector.training import TrainingSettings
 
 _SYNTHETIC_CALLS = 2000
 _ALARMS = "false_alarms_per_1000"
@@ -42,16 +50,33 @@ def train(options: argparse.Namespace) -> None:
 
     calls = _gather_calls(options.calls, options.synthetic, options.seed)
     make_directory(options.out)  # before the work: its result must have a place
-    settings = TrainingSettings(dimensions=options.dimensions, seed=options.seed)
+    scheme = NgramScheme(buckets=options.buckets)
+    settings = TrainingSettings(dimensions=options.dimensions, scheme=scheme, seed=options.seed)
+    lineage: dict[str, Any] = {"corpus": [Path(name).name for name in options.calls]}
+    embedding = _compress(options.fasttext, calls, settings, lineage) if options.fasttext else None
     with _progress_bar() as bar:
         task = bar.add_task("training", total=settings.epochs, loss="")
 
         def show(report: EpochReport) -> None:
             bar.update(task, completed=report.epoch, loss=f"validation loss {report.validation_loss:.3f}")
 
-        trained = train_detector(calls, settings, show, lineage={"corpus": [Path(name).name for name in options.calls]})
+        trained = train_detector(calls, settings, show, embedding, lineage)
     trained.save(options.out)
     console.print(f"saved {options.out}: {trained.card.parameters:,} trained parameters", markup=False)
+
+
+def _compress(file: Path, calls: Sequence[Call], settings: TrainingSettings, lineage: dict[str, Any]) -> NgramEmbedding:
+    """Return a user's fastText model as an embedding, and write into the lineage how much of it is left."""
+    from models.detector.fasttext_compression import compress_fasttext
+
+    counts = Counter(word for call in calls for word in split_words(call.transcript))
+    embedding, fidelity = compress_fasttext(file, counts, settings.scheme, settings.dimensions, settings.seed)
+    lineage["fasttext"] = {"file": file.name, **asdict(fidelity)}
+    console.print(
+        f"{file.name}: vectors for {fidelity.covered:.0%} of the words, cosine {fidelity.cosine:.3f} after compression",
+        markup=False,
+    )
+    return embedding
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -76,7 +101,7 @@ def export(options: argparse.Namespace) -> None:
     from models.detector.detector import TrainedDetector
     from models.detector.export import export_detector
 
-    for path in export_detector(TrainedDetector.load(options.model), options.out):
+    for path in export_detector(TrainedDetector.load(options.model), options.out, dynamic=options.dynamic):
         console.print(f"{path}  {path.stat().st_size:,} bytes", markup=False, soft_wrap=True)
 
 
@@ -191,6 +216,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     training = _add_command(commands, "train", train, "a detector from calls in one place")
     training.add_argument("--dimensions", type=_at_least_one, default=64, help="of a word's vector")
+    training.add_argument("--buckets", type=_at_least_one, default=NgramScheme().buckets, help="of n-grams")
+    training.add_argument("--fasttext", type=Path, metavar="FILE.bin", help="take word vectors from a fastText model")
     training.add_argument("--out", type=Path, required=True, metavar="DIR")
     evaluation = _add_command(commands, "evaluate", evaluate, "figures of a trained or an exported detector")
     evaluation.add_argument("--model", type=Path, required=True, metavar="DIR")
@@ -204,6 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     exporting = _add_command(commands, "export", export, "ONNX files for devices")
     exporting.add_argument("--model", type=Path, required=True, metavar="DIR")
     exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
+    exporting.add_argument("--dynamic", action="store_true", help="a dynamically quantised graph, too")
     _add_pseudonymise(commands)
     _add_corpus(commands)
     return parser

@@ -64,12 +64,24 @@ class PseudonymKeyError(BadInputError):
     """The key of pseudonyms can't be read, written or used."""
 
 
+class WordVectorsFileError(BadInputError):
+    """A file of word vectors can't be made into an embedding."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}")
+
+
 class SplitError(BadInputError):
     """The calls can't be split so that both sides hold both labels."""
 
 
 class ModelFileError(BadInputError):
     """A detector's files are missing, damaged or don't belong together."""
+
+
+class OutputError(BadInputError):
+    """What was asked for can't be written."""
 
 
 class CheckpointError(BadInputError):

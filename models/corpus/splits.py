@@ -47,7 +47,7 @@ def _split(calls: Sequence[Call], groups: Sequence[Hashable], share: float, seed
     )
     for side, name in zip(split, ("the rest", "what is kept apart"), strict=True):
         if absent := set(Label) - {call.label for call in side}:
-            labels = ", ".join(label.name.lower() for label in sorted(absent))
+            labels = " and no ".join(label.name.lower() for label in sorted(absent))
             raise SplitError(f"{name} would hold no {labels} call: there are too few groups of them to split")
     return split
 
