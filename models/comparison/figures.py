@@ -59,7 +59,9 @@ def _parts(outcome: Outcome) -> dict[str, NDArray[np.bool_]]:
 
 
 def _draws(outcome: Outcome, rows: NDArray[np.bool_], resamples: int) -> list[NDArray[np.int64]]:
-    return draw_groups([outcome.origins[place] for place in np.flatnonzero(rows)], seed=0, resamples=resamples)
+    return draw_groups(
+        [origin for origin, row in zip(outcome.origins, rows, strict=True) if row], seed=0, resamples=resamples
+    )
 
 
 def _windows(

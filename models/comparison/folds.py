@@ -53,9 +53,7 @@ def _check_origins(calls: Sequence[Call], origins: Sequence[Hashable], folds: in
     for label in Label:
         if len(own[label]) < folds:
             name, found = label.name.lower(), len(own[label])
-            raise SplitError(
-                f"{folds} folds need as many groups of {name} calls, near duplicates in one group, and there are {found}"
-            )
+            raise SplitError(f"{folds} folds need as many groups of near duplicates of {name} calls, not {found}")
 
 
 def _checked(fold: Fold, calls: Sequence[Call]) -> Fold:

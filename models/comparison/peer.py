@@ -114,9 +114,10 @@ def cut_calls(calls: Sequence[Call]) -> Examples:
     """Return calls as examples."""
     weighed = list(zip(calls, weigh_sources(calls).tolist(), strict=True))
     cut = [(words_until(call, at), int(call.label), weight) for at in LEARNED_AT for call, weight in weighed]
-    words, labels, weights = zip(*(each for each in cut if each[0]), strict=True)
-    weights = np.array(weights)
-    return Examples(list(words), np.array(labels), weights / weights.mean())
+    spoken = [each for each in cut if each[0]]
+    weights = np.array([weight for _, _, weight in spoken])
+    labels = np.array([label for _, label, _ in spoken])
+    return Examples([words for words, _, _ in spoken], labels, weights / weights.mean())
 
 
 def fit_calibrated(fit: Fit, calls: Sequence[Call], seed: int) -> dict[str, Fitted]:

@@ -36,9 +36,7 @@ ROWS = {
     networks.MEAN_POOLING: Row(Text("LSTM, mean pooling", "LSTM 평균 풀링"), networks.MEAN_POOLING),
     trees.LIGHTGBM: Row(Text("LightGBM, attention pooling", "LightGBM 어텐션 풀링"), trees.LIGHTGBM),
     trees.CATBOOST: Row(Text("CatBoost, attention pooling", "CatBoost 어텐션 풀링"), trees.CATBOOST),
-    characters.ROW: Row(
-        Text("TF-IDF (2-4 characters), logistic regression", "TF-IDF(2~4글자) 로지스틱 회귀"), characters.ROW
-    ),
+    characters.ROW: Row(Text("TF-IDF, logistic regression", "TF-IDF 로지스틱 회귀"), characters.ROW),
     encoder.ROW: Row(Text("Encoder (KoBERT or another)", "인코더(KoBERT 등)"), encoder.ROW),
 }
 """In the order in which they are shown."""

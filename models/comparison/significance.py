@@ -59,7 +59,8 @@ def intervals(
     Returns:
         None where a figure is undefined in most draws.
     """
-    figures = np.nanmean([_resampled(truth, warned, draws) for warned in warnings], axis=0)  # (3, B)
+    with np.errstate(invalid="ignore"):
+        figures = np.mean([_resampled(truth, warned, draws) for warned in warnings], axis=0)  # (3, B)
     return {name: _interval(row) for name, row in zip(("precision", "recall", "f1"), figures, strict=True)}
 
 
