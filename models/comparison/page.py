@@ -10,6 +10,7 @@ from models.comparison.rows import ROWS
 from models.corpus.counterfactual import ALL_ADDED, KEYWORDS, STRONGEST_REMOVED
 from models.page.document import Language, page_environment, render_page
 from models.page.text import Text, decimal
+from models.text.particles import Particle, with_particle
 
 MAIN_WINDOW = 30
 """Seconds that the page leads with: the paper's, and early enough to hang up."""
@@ -85,7 +86,7 @@ def _headline(rows: list[Any]) -> Text:
     title, f1 = ROWS[best["name"]].title, _score(best["windows"][at]["all"]["f1"])
     return Text(
         f"{seconds} s into a call, {title.en} has the highest F1: {f1}",
-        f"통화 {seconds}초 시점의 F1은 {title.ko} {f1}로 가장 높다",
+        f"통화 {seconds}초 시점의 F1은 {title.ko} {with_particle(f1, Particle.BY)} 가장 높다",
     )
 
 

@@ -33,8 +33,14 @@ def weights(tmp_path: Path) -> Path:
     words = sorted({word for call in authored_calls(40) for word in call.text.split()})
     (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
     transformers.BertTokenizer(str(tmp_path / "vocab.txt"), do_lower_case=False).save_pretrained(tmp_path)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    config = transformers.BertConfig(vocab_size=len(words) + 5, **sizes)
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "initializer_range": 0.2,
+    }
+    config = transformers.BertConfig(vocab_size=len(words) + 5, initializer_range=0.2, **sizes)
     transformers.BertModel(config).save_pretrained(tmp_path)
     return tmp_path
 
@@ -42,7 +48,7 @@ def weights(tmp_path: Path) -> Path:
 def test_an_encoder_is_fine_tuned_from_its_folder(weights: Path, tmp_path: Path) -> None:
     calls = authored_calls(40)
     probe = [words_until(call, 30) for call in calls]
-    fitted = Encoder(weights, epochs=6, learning_rate=5e-3).fit(calls, 0, tmp_path)[encoder.ROW]
+    fitted = Encoder(weights, epochs=30, learning_rate=5e-3).fit(calls, 0, tmp_path)[encoder.ROW]
     scores = fitted.score(probe)
 
     assert scores[::2].min() > scores[1::2].max()
