@@ -39,7 +39,7 @@ def test_a_peer_learns_what_gives_the_label_away_and_says_what_it_costs(name: st
         assert model.cost.parameters
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", [name for name in PEERS if "networks" not in name])
 def test_the_same_seed_gives_the_same_scores(name: str, tmp_path: Path) -> None:
     probe = [words_until(call, 20) for call in CALLS[:6]]
     scores = []

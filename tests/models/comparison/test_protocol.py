@@ -19,7 +19,7 @@ from tests.models.comparison.tiny import PEERS
 from tests.models.detector.small import authored_calls
 
 PROBE = [["검찰에서", "계좌를"], ["점심을", "먹자"], ["대출", "안내를", "드립니다"]]
-CALLS = generate_calls(70, seed=0)
+CALLS = generate_calls(50, seed=0)
 
 
 class _EnoughError(Exception):

@@ -40,7 +40,7 @@ def test_an_interval_is_that_of_drawing_one_by_one() -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(60) < 0.5
     warnings = np.stack([truth ^ (rng.random(60) < 0.2) for _ in range(2)])
-    draws = draw_groups([place // 3 for place in range(60)], seed=1, resamples=300)
+    draws = draw_groups([place // 3 for place in range(60)], seed=1, resamples=100)
     one_by_one = [np.mean([f1_score(truth[draw], warned[draw]) for warned in warnings]) for draw in draws]
 
     assert intervals(truth, warnings, draws)["f1"] == pytest.approx(np.percentile(one_by_one, (2.5, 97.5)))
