@@ -1,4 +1,4 @@
-"""``python -m models``: train, evaluate and export a detector in one place, and prepare calls for it."""
+"""``python -m models``: train, evaluate, export and compare detectors in one place, and prepare calls for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rich.table import Column, Table
 
 from models.command import console, print_json, run_command
 from models.corpus.generator import SOURCE, generate_calls
-from models.corpus.reader import read_calls
+from models.corpus.reader import read_calls, write_calls
 from models.detector.decision import decide
 from models.detector.model_file import make_directory, write_bytes
 from models.domain.call import Call
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _SYNTHETIC_CALLS = 2000
 _ALARMS = "false_alarms_per_1000"
+_HARD_HELP = "normal calls that get words worked in: auto, all, timed or SOURCE,..."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,6 +144,44 @@ def _corpus_table(figures: Mapping[str, Any]) -> Table:
     return table
 
 
+def compare(options: argparse.Namespace) -> None:
+    """Measure the detector against its peers."""
+    from models.comparison.run import compare_peers
+
+    calls = _gather_calls(options.calls, options.synthetic, options.seed)
+    with _progress_bar() as bar:
+        task = bar.add_task("comparing", total=None, loss="")
+
+        def show(fit: str, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, loss=fit)
+
+        figures = compare_peers(
+            calls,
+            folds=options.folds,
+            seeds=range(options.seed, options.seed + options.seeds),
+            only=options.only,
+            weights=options.encoder,
+            hard=options.hard,
+            out=options.out,
+            progress=show,
+        )
+    if options.json:
+        print_json(figures)
+    else:
+        console.print(_comparison_table(figures))
+
+
+def counterfactual(options: argparse.Namespace) -> None:
+    """Write calls with one thing changed that must not change a verdict."""
+    from models.corpus.counterfactual import choose_hard, fit_strengths, make_counterfactuals
+
+    calls = read_calls(options.source)
+    made = make_counterfactuals(calls, choose_hard(calls, options.hard), fit_strengths(calls), options.seed)
+    write_calls(options.target, [each.call for each in made])
+    counts = Counter(each.change for each in made)
+    console.print(", ".join(f"{change}: {count}" for change, count in counts.items()), markup=False)
+
+
 def _gather_calls(names: Sequence[str], synthetic: int, seed: int) -> list[Call]:
     """Read all call files, ``synthetic`` standing for calls that the corpus generates."""
     calls = [call for name in names for call in _read_or_generate(name, synthetic, seed)]
@@ -183,6 +222,19 @@ def _table(windows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def _comparison_table(figures: Mapping[str, Any]) -> Table:
+    """Return F1 of all calls by window, and what was not measured."""
+    windows = [f"{seconds:g} s" for seconds in figures["protocol"]["windows"]]
+    table = Table("F1 of all calls", *windows, "60 s flips")
+    for row in figures["rows"]:
+        if row["skipped"]:
+            table.add_row(row["title"], row["skipped"])
+        else:
+            scored = [_shown(window["all"]["f1"]) for window in row["windows"]]
+            table.add_row(row["title"], *scored, _shown(row["counterfactual"][-1]["all"]["share"]))
+    return table
+
+
 def _shown(figure: float | None) -> str:
     if figure is None:
         return "-"
@@ -211,6 +263,12 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
+def _at_least_two(text: str) -> int:
+    if _at_least_one(text) < 2:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 2, got {text!r}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models", description="The detector, in one place.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -224,10 +282,23 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--seconds", type=_seconds, default=list(WINDOWS), metavar="S,S", help="windows of a call")
     evaluation.add_argument("--scores", type=Path, metavar="FILE", help="write a line a call and window here")
     evaluation.add_argument("--json", action="store_true", help="print one JSON object on standard output")
-    for command in (training, evaluation):
+    comparison = _add_command(commands, "compare", compare, "the detector against its peers, cross-validated")
+    _add_comparison_options(comparison)
+    for command in (training, evaluation, comparison):
         command.add_argument("--calls", nargs="+", required=True, metavar="FILE", help=f"call files, or {SOURCE!r}")
         command.add_argument("--synthetic", type=_at_least_one, default=_SYNTHETIC_CALLS, help="calls to generate")
         command.add_argument("--seed", type=int, default=0, help="of everything random")
+    changing = _add_command(commands, "counterfactual", counterfactual, "calls changed where no verdict must change")
+    changing.add_argument("source", type=Path, metavar="IN")
+    changing.add_argument("target", type=Path, metavar="OUT")
+    changing.add_argument("--seed", type=int, default=0, help="of the clauses and their places")
+    for command in (comparison, changing):
+        command.add_argument(
+            "--hard",
+            default="auto",
+            metavar="WHICH",
+            help=_HARD_HELP,
+        )
     exporting = _add_command(commands, "export", export, "ONNX files for devices")
     exporting.add_argument("--model", type=Path, required=True, metavar="DIR")
     exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -257,6 +328,14 @@ def _add_corpus(commands: Any) -> None:
     parser.add_argument("--against", type=Path, metavar="FILE", help="real calls; no word of theirs is printed")
     parser.add_argument("--synthetic", type=_at_least_one, default=_SYNTHETIC_CALLS, help="calls to generate")
     parser.add_argument("--seed", type=int, default=0, help="of the calls")
+
+
+def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--folds", type=_at_least_two, default=5, metavar="K")
+    parser.add_argument("--seeds", type=_at_least_one, default=1, metavar="N", help="cross-validations, from --seed on")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[], metavar="NAME,...", help="rows")
+    parser.add_argument("--encoder", type=Path, metavar="DIR", help="a Hugging Face encoder's folder, with weights")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write comparison.html and comparison.json here")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 
 
