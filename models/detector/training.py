@@ -36,8 +36,8 @@ from models.text.clean import split_words
 from models.text.ngrams import NgramScheme
 from models.text.window import words_until
 
-LONGEST = 75.0
-"""Seconds of a call that training looks at. Longer ones made unseen calls score worse, late windows included."""
+LONGEST = 240.0
+"""Seconds of a call that training looks at."""
 
 CALIBRATED_AT = (20.0, 30.0, 60.0, 120.0)
 """Seconds at which calls kept apart choose the epoch, the calibration and the thresholds."""
@@ -64,7 +64,9 @@ class TrainingSettings:
         input_dropout: Share of a word's numbers that are dropped.
         output_dropout: Share of the LSTM's outputs that are dropped.
         ngram_dropout: Share of a word's n-grams that are dropped while the table is tuned.
-        most_words_skipped: A call is heard from a random word on, at most this one.
+        most_words: Of a call that a step hears. Longer stretches made unseen calls score worse, late windows included.
+        midst_share: Share of calls that a step hears from any word on: what is said later tells the labels apart too.
+        most_words_skipped: The others are heard from a random word on, at most this one.
         validation_share: Of the calls, kept apart by group.
         attention: Off, every word weighs the same: what the comparison measures attention against.
         seed: Of everything random.
@@ -82,6 +84,8 @@ class TrainingSettings:
     input_dropout: float = 0.3
     output_dropout: float = 0.3
     ngram_dropout: float = 0.1
+    most_words: int = 130
+    midst_share: float = 0.5
     most_words_skipped: int = 20
     validation_share: float = 0.15
     attention: bool = True
@@ -129,7 +133,7 @@ def train_detector(
     _train(_Trainer(settings, learned, embedding), rehearsal.judge)
     trainer = _Trainer(settings, calls, embedding)
     _train(trainer)
-    trained = trainer.freeze().with_calibration(*calibrate(rehearsal.logits, rehearsal.labels))
+    trained = trainer.freeze().with_calibration(*calibrate(rehearsal.logits, rehearsal.labels, rehearsal.weights))
     return replace(trained, lineage={**(lineage or {}), **_lineage(settings, calls, rehearsal)})
 
 
@@ -151,7 +155,15 @@ class _Trainer:
         vocabulary, words, lengths = number_words([words_until(call, LONGEST) for call in learned])
         labels, weights = np.array([call.label for call in learned], dtype=np.float32), weigh_sources(learned)
         self.calls = HeardCalls(
-            words, lengths, labels, weights, settings.word_dropout, settings.most_words_skipped, settings.batch_calls
+            words,
+            lengths,
+            labels,
+            weights,
+            settings.most_words,
+            settings.word_dropout,
+            settings.midst_share,
+            settings.most_words_skipped,
+            settings.batch_calls,
         )
         self.embedding = TunableEmbedding(embedding, vocabulary)
         self.network = _fresh_network(embedding.dimensions, self.random)
@@ -209,6 +221,7 @@ class _Rehearsal:
         self.kept_apart = kept_apart
         self.progress = progress
         self.labels = np.tile([float(call.label) for call in kept_apart], len(CALIBRATED_AT))
+        self.weights = np.tile(weigh_sources(kept_apart), len(CALIBRATED_AT))
         self.logits = np.zeros(len(self.labels))
         self.loss = math.nan
 
@@ -216,8 +229,7 @@ class _Rehearsal:
         """Score the calls; the loss is the mean over windows, every source and label weighing the same."""
         trained = trainer.freeze()
         self.logits = np.concatenate([score_calls(trained, self.kept_apart, seconds) for seconds in CALIBRATED_AT])
-        weights = np.tile(weigh_sources(self.kept_apart), len(CALIBRATED_AT))
-        self.loss = float(np.average(np.logaddexp(0, self.logits * (1 - 2 * self.labels)), weights=weights))
+        self.loss = float(np.average(np.logaddexp(0, self.logits * (1 - 2 * self.labels)), weights=self.weights))
         if self.progress:
             self.progress(EpochReport(epoch, trainer.epochs, self.loss))
 
