@@ -27,9 +27,7 @@ _SMALLEST_SLOPE = 0.05
 """A detector that ranks calls backwards is not turned round here; it has to fail its acceptance."""
 
 
-def calibrate(
-    logits: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None
-) -> tuple[Calibration, Thresholds]:
+def calibrate(logits: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> tuple[Calibration, Thresholds]:
     """Return the Platt scaling and the alarm thresholds of a detector's logits on calls it was not trained on.
 
     Both classes weigh the same, so that 0.5 is the even point whatever their share. Sets without both classes keep the

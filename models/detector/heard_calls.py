@@ -5,7 +5,8 @@ N calls, T words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.domain.call import Call
+
 _BATCHES_A_POOL = 8
 """Calls are sorted by length within so many batches: less padding, and batches still differ in every epoch."""
 
 _FEWEST_WORDS = 25
 """A stretch from the midst of a call begins so many words before its end, at the latest."""
+
+
+def weigh_sources(calls: Sequence[Call]) -> NDArray[np.float32]:
+    """Return a weight a call (N,), 1 in the mean, under which every source and label counts the same."""
+    cells = [(call.source, call.label) for call in calls]
+    counts = Counter(cells)
+    return np.array([len(calls) / (len(counts) * counts[cell]) for cell in cells], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from models.detector.heard_calls import HeardBatch, HeardCalls
+from models.detector.heard_calls import HeardBatch, HeardCalls, weigh_sources
+from models.domain.call import Call, Label
 
 LENGTHS = np.array([3, 30, 12, 1, 60, 7, 25], dtype=np.int64)
 
@@ -69,3 +71,12 @@ def test_about_the_share_of_words_that_was_asked_for_is_unheard() -> None:
     unheard = [word == 0 for _, length, words in _rows(calls) for word in words[:length]]
 
     assert 0.2 < np.mean(unheard) < 0.6
+
+
+def test_every_source_and_label_weighs_the_same() -> None:
+    calls = [Call(str(i), Label.NORMAL, text="네", source="a") for i in range(3)]
+    calls += [Call("v", Label.VISHING, text="네", source="a")]
+
+    weights = weigh_sources(calls)
+
+    assert weights.tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2.0])
