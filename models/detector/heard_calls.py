@@ -58,8 +58,8 @@ class HeardCalls:
         weights: (N,), of each call in the loss.
         most_words: Of a call that a step hears.
         word_dropout: Share of words unheard.
-        midst_share: Share of calls heard from any word on.
-        most_words_skipped: The others begin at a random word, at most this one and at most a third into the call.
+        midst_shares: (N,), how often each call is heard from any word on.
+        most_words_skipped: Else it begins at a random word, at most this one and at most a third into the call.
         batch_calls: N of a batch.
     """
 
@@ -69,7 +69,7 @@ class HeardCalls:
     weights: NDArray[np.float32]
     most_words: int
     word_dropout: float
-    midst_share: float
+    midst_shares: NDArray[np.float32]
     most_words_skipped: int
     batch_calls: int
 
@@ -86,7 +86,7 @@ class HeardCalls:
 
     def _hear(self, rows: NDArray[np.int64], random: torch.Generator) -> HeardBatch:
         lengths = torch.from_numpy(self.lengths[rows])
-        first = self._first_words(lengths, random)
+        first = self._first_words(lengths, torch.from_numpy(self.midst_shares[rows]), random)
         lengths = torch.clamp(lengths - first, max=self.most_words)
         places = torch.arange(int(lengths.max()))
         spoken = places < lengths.unsqueeze(1)  # (N, T)
@@ -95,10 +95,10 @@ class HeardCalls:
         words = torch.from_numpy(self.words[rows]).long().gather(1, columns) * (spoken & heard)
         return HeardBatch(words, lengths, torch.from_numpy(self.labels[rows]), torch.from_numpy(self.weights[rows]))
 
-    def _first_words(self, lengths: Tensor, random: torch.Generator) -> Tensor:
+    def _first_words(self, lengths: Tensor, midst_shares: Tensor, random: torch.Generator) -> Tensor:
         """Return the place (N,) of the first word heard: near the call's start, or anywhere in it."""
         near = torch.clamp(lengths // 3, max=self.most_words_skipped)
         anywhere = torch.clamp(lengths - _FEWEST_WORDS, min=0)
-        from_midst = torch.rand(len(lengths), generator=random) < self.midst_share
+        from_midst = torch.rand(len(lengths), generator=random) < midst_shares
         latest = torch.where(from_midst, anywhere, near)
         return (torch.rand(len(lengths), generator=random) * (latest + 1)).long()

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.corpus.generator import SOURCE
 from models.detector.calibration import calibrate
 from models.detector.classifier import HIDDEN, Classifier
 from models.detector.detector import TrainedDetector
@@ -63,8 +64,9 @@ class TrainingSettings:
         output_dropout: Share of the LSTM's outputs that are dropped.
         ngram_dropout: Share of a word's n-grams that are dropped while the table is tuned.
         most_words: Of a call that a step hears. Longer stretches made unseen calls score worse, late windows included.
-        midst_share: Share of calls that a step hears from any word on: what is said later tells the labels apart too.
-        most_words_skipped: The others are heard from a random word on, at most this one.
+        midst_share: How often a call is heard from any word on: what is said later tells the labels apart too.
+            Synthetic calls never are: a third of them begins in the midst anyway.
+        most_words_skipped: Else it is heard from a random word on, at most this one.
         attention: Off, every word weighs the same: what the comparison measures attention against.
         seed: Of everything random.
     """
@@ -183,7 +185,7 @@ class _Trainer:
             weights,
             settings.most_words,
             settings.word_dropout,
-            settings.midst_share,
+            np.array([settings.midst_share * (call.source != SOURCE) for call in learned], dtype=np.float32),
             settings.most_words_skipped,
             settings.batch_calls,
         )

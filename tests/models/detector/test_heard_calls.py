@@ -17,7 +17,7 @@ def _calls(
     places = np.arange(int(LENGTHS.max()))
     words = np.where(places < LENGTHS[:, np.newaxis], 100 * np.arange(1, 8)[:, np.newaxis] + places, 0)
     labels, weights = np.arange(1, 8, dtype=np.float32), np.ones(7, np.float32)
-    variation = (most_words, word_dropout, midst_share, most_words_skipped)
+    variation = (most_words, word_dropout, np.full(7, midst_share, np.float32), most_words_skipped)
     return HeardCalls(words.astype(np.int32), LENGTHS, labels, weights, *variation, batch_calls=3)
 
 
