@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
-
-from models.command import console, print_json, run_command
-from models.corpus.generator import SOURCE, generate_calls
-from models.corpus.reader import read_calls, write_calls
-from models.detector.decision import decide
-from models.detector.model_file import make_directory, write_bytes
-from models.domain.call import Call
-from models.domain.release import Thresholds
-from models.errors import BadInputError
-from models.text.clean import split_words
+from models.command import run_command
+from models.commands import compare, counterfactual, evaluate, export, measure_corpus, pseudonymise, train
+from models.corpus.generator import SOURCE
 from models.text.ngrams import NgramScheme
 from models.text.window import WINDOWS
 
-if TYPE_CHECKING:
-    from models.detector.embedding import NgramEmbedding
-    from models.detector.training import TrainingSettings
-
 _SYNTHETIC_CALLS = 2000
-_ALARMS = "false_alarms_per_1000"
 _HARD_HELP = "normal calls that get words worked in: auto, all, timed or SOURCE,..."
 
 
@@ -42,208 +23,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     options = _parser().parse_args(arguments)
     return run_command(lambda: options.command(options))
-
-
-def train(options: argparse.Namespace) -> None:
-    """Train a detector and save it."""
-    # Only here: reading the help, or evaluating a release, needs no torch.
-    from models.detector.training import EpochReport, TrainingSettings, count_epochs, train_detector
-
-    calls = _gather_calls(options.calls, options.synthetic, options.seed)
-    make_directory(options.out)  # before the work: its result must have a place
-    scheme = NgramScheme(buckets=options.buckets)
-    settings = TrainingSettings(dimensions=options.dimensions, scheme=scheme, seed=options.seed)
-    lineage: dict[str, Any] = {"corpus": [Path(name).name for name in options.calls]}
-    embedding = _compress(options.fasttext, calls, settings, lineage) if options.fasttext else None
-    with _progress_bar() as bar:
-        task = bar.add_task("training", total=count_epochs(settings, len(calls)), loss="")
-
-        def show(report: EpochReport) -> None:
-            bar.update(task, completed=report.epoch, loss=f"loss {report.loss:.3f}")
-
-        trained = train_detector(calls, settings, show, embedding, lineage)
-    trained.save(options.out)
-    console.print(f"saved {options.out}: {trained.card.parameters:,} trained parameters", markup=False)
-
-
-def _compress(file: Path, calls: Sequence[Call], settings: TrainingSettings, lineage: dict[str, Any]) -> NgramEmbedding:
-    """Return a user's fastText model as an embedding, and write into the lineage how much of it is left."""
-    from models.detector.fasttext_compression import compress_fasttext
-
-    counts = Counter(word for call in calls for word in split_words(call.transcript))
-    embedding, fidelity = compress_fasttext(file, counts, settings.scheme, settings.dimensions, settings.seed)
-    lineage["fasttext"] = {"file": file.name, **asdict(fidelity)}
-    console.print(
-        f"{file.name}: vectors for {fidelity.covered:.0%} of the words, cosine {fidelity.cosine:.3f} after compression",
-        markup=False,
-    )
-    return embedding
-
-
-def evaluate(options: argparse.Namespace) -> None:
-    """Measure a detector on calls."""
-    from models.detector.evaluation import evaluate as evaluate_windows
-    from models.detector.model_directory import open_detector
-
-    detector = open_detector(options.model)
-    calls = _gather_calls(options.calls, options.synthetic, options.seed)
-    scores = {seconds: detector.score(calls, seconds) for seconds in options.seconds}
-    windows = evaluate_windows(scores, calls, detector.thresholds)
-    if options.scores:
-        _write_scores(options.scores, calls, scores, detector.thresholds)
-    if options.json:
-        print_json({"model": str(options.model.name), "thresholds": _as_json(detector.thresholds), "windows": windows})
-    else:
-        console.print(_table(windows))
-
-
-def export(options: argparse.Namespace) -> None:
-    """Export a trained detector for devices."""
-    from models.detector.detector import TrainedDetector
-    from models.detector.export import export_detector
-
-    for path in export_detector(TrainedDetector.load(options.model), options.out, dynamic=options.dynamic):
-        console.print(f"{path}  {path.stat().st_size:,} bytes", markup=False, soft_wrap=True)
-
-
-def pseudonymise(options: argparse.Namespace) -> None:
-    """Mask the calls of a file and put pseudonyms in place of their ids."""
-    from models.corpus.pseudonymisation import pseudonymise_file
-
-    key = options.key or options.calls.with_name(f"{options.calls.name}.pseudonym-key")
-    with _progress_bar() as bar:
-        task = bar.add_task("masking", loss="")
-
-        def show(done: int, calls: int) -> None:
-            bar.update(task, completed=done, total=calls)
-
-        report = pseudonymise_file(options.calls, options.out, options.report, key, options.purpose, show)
-    masked, places = sum(report["masked"].values()), len(report["to_check"]["where"])
-    console.print(f"{report['calls']} calls: {masked} things masked, {places} places to check by hand", markup=False)
-    console.print(f"keep the key apart from the result: {key}", markup=False, soft_wrap=True)
-
-
-def measure_corpus(options: argparse.Namespace) -> None:
-    """Measure the synthetic calls, and how far they are from real ones."""
-    from models.corpus.likeness import corpus_figures
-
-    real = read_calls(options.against) if options.against else None
-    figures = corpus_figures(generate_calls(options.synthetic, options.seed), real)
-    if options.json:
-        print_json(figures)
-    else:
-        console.print(_corpus_table(figures))
-
-
-def _corpus_table(figures: Mapping[str, Any]) -> Table:
-    table = Table("label", "", "figure", "value")
-    for label, sides in figures.items():
-        for side in ("synthetic", "real", "alike"):
-            for name, value in sides.get(side, {}).items():
-                table.add_row(label, side, name, str(value))
-    return table
-
-
-def compare(options: argparse.Namespace) -> None:
-    """Measure the detector against its peers."""
-    from models.comparison.run import compare_peers
-
-    calls = _gather_calls(options.calls, options.synthetic, options.seed)
-    with _progress_bar() as bar:
-        task = bar.add_task("comparing", total=None, loss="")
-
-        def show(fit: str, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, loss=fit)
-
-        figures = compare_peers(
-            calls,
-            folds=options.folds,
-            seeds=range(options.seed, options.seed + options.seeds),
-            only=options.only,
-            weights=options.encoder,
-            hard=options.hard,
-            out=options.out,
-            progress=show,
-        )
-    if options.json:
-        print_json(figures)
-    else:
-        console.print(_comparison_table(figures))
-
-
-def counterfactual(options: argparse.Namespace) -> None:
-    """Write calls with one thing changed that must not change a verdict."""
-    from models.corpus.counterfactual import choose_hard, fit_strengths, make_counterfactuals
-
-    calls = read_calls(options.source)
-    made = make_counterfactuals(calls, choose_hard(calls, options.hard), fit_strengths(calls), options.seed)
-    write_calls(options.target, [each.call for each in made])
-    counts = Counter(each.change for each in made)
-    console.print(", ".join(f"{change}: {count}" for change, count in counts.items()), markup=False)
-
-
-def _gather_calls(names: Sequence[str], synthetic: int, seed: int) -> list[Call]:
-    """Read all call files, ``synthetic`` standing for calls that the corpus generates."""
-    calls = [call for name in names for call in _read_or_generate(name, synthetic, seed)]
-    if len({call.id for call in calls}) < len(calls):
-        raise BadInputError("the call files share an id: give each call an id of its own")
-    return calls
-
-
-def _read_or_generate(name: str, synthetic: int, seed: int) -> list[Call]:
-    return generate_calls(synthetic, seed) if name == SOURCE else read_calls(Path(name))
-
-
-def _write_scores(
-    path: Path,
-    calls: Sequence[Call],
-    scores: Mapping[float, NDArray[np.float64]],
-    thresholds: Thresholds,
-) -> None:
-    lines = [
-        {"id": call.id, "seconds": seconds, "score": float(score), "verdict": decide(score, thresholds).value}
-        for seconds in scores
-        for call, score in zip(calls, scores[seconds], strict=True)
-    ]
-    text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
-    write_bytes(path, text.encode())
-
-
-def _as_json(thresholds: Thresholds) -> dict[str, float]:
-    return {"suspicious": thresholds.suspicious, "dangerous": thresholds.dangerous}
-
-
-def _table(windows: Sequence[Mapping[str, Any]]) -> Table:
-    columns = {"n": "n", "precision": "prec.", "recall": "recall", "f1": "F1", "roc_auc": "AUC", _ALARMS: "false/1000"}
-    table = Table("seconds", Column("source", no_wrap=True), *columns.values())
-    for window in windows:
-        for source, figures in {"all": window["all"], **window["by_source"]}.items():
-            table.add_row(str(window["seconds"]), source, *(_shown(figures[name]) for name in columns))
-    return table
-
-
-def _comparison_table(figures: Mapping[str, Any]) -> Table:
-    """Return F1 of all calls by window, and what was not measured."""
-    windows = [f"{seconds:g} s" for seconds in figures["protocol"]["windows"]]
-    table = Table("F1 of all calls", *windows, "60 s flips")
-    for row in figures["rows"]:
-        if row["skipped"]:
-            table.add_row(row["title"], row["skipped"])
-        else:
-            scored = [_shown(window["all"]["f1"]) for window in row["windows"]]
-            table.add_row(row["title"], *scored, _shown(row["counterfactual"][-1]["all"]["share"]))
-    return table
-
-
-def _shown(figure: float | None) -> str:
-    if figure is None:
-        return "-"
-    return str(figure) if isinstance(figure, int) else f"{figure:.3f}"
-
-
-def _progress_bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[loss]}"), TimeElapsedColumn())
-    return Progress(*columns, console=console)
 
 
 def _seconds(text: str) -> list[float]:
@@ -328,6 +107,7 @@ def _add_corpus(commands: Any) -> None:
     parser.add_argument("--against", type=Path, metavar="FILE", help="real calls; no word of theirs is printed")
     parser.add_argument("--synthetic", type=_at_least_one, default=_SYNTHETIC_CALLS, help="calls to generate")
     parser.add_argument("--seed", type=int, default=0, help="of the calls")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 
 
 def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
