@@ -53,13 +53,11 @@ def test_the_store_of_people_is_synced_at_every_charge(tmp_path):
     assert store._connection.execute("PRAGMA synchronous").fetchone() == (full,)
 
 
-def test_a_simulations_store_holds_many_devices_and_is_saved_once_a_round(tmp_path):
+def test_a_simulations_store_holds_many_devices_and_outlives_its_process(tmp_path):
     path = tmp_path / "devices.sqlite3"
     store = LedgerStore(path, at_once=False)
     for device in range(3):
         store.ledger_of(device).charge(training(1), [])
-    assert LedgerStore(path).call_spending(1) == {}
-    store.save()
     assert LedgerStore(path).call_spending(1) == {device: [STEPS] for device in range(3)}
 
 

@@ -14,6 +14,7 @@ import pytest
 from flwr.app import Context, RecordDict
 
 from fl_server.federation import Federation, Surroundings, build_server_app
+from fl_server.ledger import read_spending
 from models.domain.privacy import AdaptiveClipping, Adversary, Mechanism, SimulatedCounts
 from models.domain.round import ReplyFate
 from models.errors import BudgetSpentError, CheckpointError, FolderInUseError, QuorumError
@@ -138,6 +139,15 @@ def test_each_report_says_what_the_ledger_has_spent(tmp_path):
     run_federation(tmp_path, PLAN, small_grid(), watcher)
     spent = [person_epsilon(PERSON_PRIVACY, Adversary.RECIPIENTS, rounds) for rounds in (1, 2, 3)]
     assert [report.epsilon for report in watcher.published] == spent
+
+
+@pytest.mark.parametrize("simulated", [None, SimulatedCounts(6, 4)])
+def test_figures_that_stand_for_more_devices_say_so_in_every_report_and_charge(tmp_path, simulated):
+    watcher = Watcher()
+    run_federation(tmp_path, replace(PLAN, simulated=simulated), small_grid(), watcher)
+    marks = [report.simulated for report in watcher.published]
+    marks += [charge["simulated"] for charge in read_spending(tmp_path / "ledger.jsonl")]
+    assert marks == [simulated is not None] * 6
 
 
 def test_the_charge_is_on_the_disk_before_any_device_is_asked(tmp_path):
