@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from dp_accounting import DpEvent, calibrate_dp_mechanism
-from dp_accounting.mechanism_calibration import LowerEndpointAndGuess
+from dp_accounting.mechanism_calibration import LowerEndpointAndGuess, NoBracketIntervalFoundError
 
 from models.domain.privacy import Adversary, PersonPrivacy
 from models.errors import UsageError
@@ -48,11 +48,13 @@ def find_noise(privacy: PersonPrivacy, against: Adversary, epsilon: float) -> li
     """
     if not 0 < epsilon <= LARGEST_EPSILON:
         raise UsageError(f"expected an epsilon above 0 and of {LARGEST_EPSILON:g} at most, got {epsilon}")
-    found = []
-    for accountant in Accountant:
-        multiplier = _least_noise(privacy, against, epsilon, accountant)
-        found.append(_spent(replace(privacy, noise_multiplier=multiplier), against, accountant))
-    return found
+    # Renyi DP is quick at any noise; PLD is slow where noise is small, so it starts from what Renyi DP found.
+    loose = _least_noise(privacy, against, epsilon, Accountant.RDP, guess=1.0, lowest=SMALLEST_NOISE)
+    tight = _least_noise(privacy, against, epsilon, Accountant.PLD, guess=loose, lowest=loose / 2)
+    return [
+        _spent(replace(privacy, noise_multiplier=multiplier), against, accountant)
+        for multiplier, accountant in ((tight, Accountant.PLD), (loose, Accountant.RDP))
+    ]
 
 
 def find_epsilon(privacy: PersonPrivacy, against: Adversary) -> list[Calibration]:
@@ -65,17 +67,18 @@ def _spent(privacy: PersonPrivacy, against: Adversary, accountant: Accountant) -
     return Calibration(accountant, privacy.noise_multiplier, epsilon)
 
 
-def _least_noise(privacy: PersonPrivacy, against: Adversary, epsilon: float, accountant: Accountant) -> float:
+def _least_noise(
+    privacy: PersonPrivacy, against: Adversary, epsilon: float, accountant: Accountant, guess: float, lowest: float
+) -> float:
     def event_of(multiplier: float) -> DpEvent:
         with_noise = replace(privacy, noise_multiplier=multiplier)
         return sampled_gaussian_event(*composed_mechanism(with_noise, against, privacy.rounds))
 
-    found = calibrate_dp_mechanism(
-        lambda: new_accountant(accountant),
-        event_of,
-        epsilon,
-        privacy.delta,
-        LowerEndpointAndGuess(SMALLEST_NOISE, 1.0),
-        tol=TOLERANCE / 2,
-    )
+    bracket = LowerEndpointAndGuess(lowest, guess)
+    try:
+        found = calibrate_dp_mechanism(
+            lambda: new_accountant(accountant), event_of, epsilon, privacy.delta, bracket, tol=TOLERANCE / 2
+        )
+    except NoBracketIntervalFoundError:
+        raise UsageError(f"no noise was found that keeps epsilon {epsilon:g}: is it within reason?") from None
     return float(math.ceil(found / TOLERANCE) * TOLERANCE)

@@ -141,6 +141,7 @@ class Federation:
             acceptance_loss_error=score.loss_error,
             seconds=self._surroundings.clock.now() - started,
             clip_norm=state.clip_norm,
+            simulated=self._plan.simulated is not None,
             sent_again=sent_again,
         )
         return self._save(replace(stepped, round_number=number, report=report), report)

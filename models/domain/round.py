@@ -44,6 +44,7 @@ class RoundReport:
         acceptance_loss_error: Standard error of that mean.
         seconds: How long the round took.
         clip_norm: L2 norm that updates were clipped to, ``None`` where none were.
+        simulated: ``epsilon`` stands for a larger cohort and population than ran.
         sent_again: Replies that came after a device's first. They are refused; the first keeps its fate.
     """
 
@@ -56,4 +57,5 @@ class RoundReport:
     acceptance_loss_error: float
     seconds: float
     clip_norm: float | None = None
+    simulated: bool = False
     sent_again: int = 0

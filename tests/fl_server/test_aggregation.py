@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fl_server.aggregation import LARGEST_UNCLIPPED_NORM, ServerStep, UpdateSum, step_global_model
-from models.domain.privacy import PersonPrivacy
+from models.domain.privacy import AdaptiveClipping, PersonPrivacy
 from models.errors import UpdateRefusedError
 from models.privacy.clipping import SPACINGS_PER_NORM
 from models.privacy.randomness import SeededGaussian, SystemGaussian
@@ -134,8 +134,8 @@ def test_noise_wrong_by_30_percent_is_caught(wrong, simulated_cohort):
     assert not is_gaussian_noise(noise, 2.0 * 0.5 / 1_000)
 
 
-def test_one_person_moves_what_noise_is_added_to_by_no_more_than_the_norm():
-    """The sensitivity that the accountant is told, measured on the grid where the noise is added."""
+def one_persons_reach() -> float:
+    """Return how far one person moves what noise is added to, in L2 norm, on the grid where it is added."""
     generator = np.random.default_rng(0)
     total = UpdateSum(LIKE, CLIP_NORM)
     for _ in range(5):
@@ -144,8 +144,35 @@ def test_one_person_moves_what_noise_is_added_to_by_no_more_than_the_norm():
     before = total.private_mean(PRIVACY, NoNoise(), None)
     update = generator.normal(size=SIZE)
     total.fold({"weight": (update * 1.0005 * CLIP_NORM / np.linalg.norm(update)).astype(np.float32)})
-    moved = np.linalg.norm(total.private_mean(PRIVACY, NoNoise(), None) - before) * PRIVACY.cohort
-    assert 0.999 * CLIP_NORM < moved <= CLIP_NORM * (1 + 1e-9)
+    return float(np.linalg.norm(total.private_mean(PRIVACY, NoNoise(), None) - before) * PRIVACY.cohort)
+
+
+def test_one_person_moves_what_noise_is_added_to_by_no_more_than_the_norm():
+    """The sensitivity that the accountant is told."""
+    assert 0.999 * CLIP_NORM < one_persons_reach() <= CLIP_NORM * (1 + 1e-9)
+
+
+def test_a_missing_clip_is_caught(monkeypatch):
+    monkeypatch.setattr("fl_server.aggregation.clip_update", lambda update, _clip_norm: update)
+    assert one_persons_reach() > CLIP_NORM * (1 + 1e-9)
+
+
+def test_with_an_adaptive_clip_the_updates_get_the_noise_that_leaves_the_count_its_share():
+    """Multiplier 2, count's noise 1.25: the sum's multiplier is (2^-2 - 2.5^-2)^-1/2 = 3.333 times norm 0.5 / 1,000."""
+    adaptive = AdaptiveClipping(quantile=0.5, learning_rate=0.2, bit_noise=1.25, smallest=0.1, largest=1.0)
+    privacy = replace(PRIVACY, adaptive=adaptive)
+    noise = UpdateSum(LIKE, CLIP_NORM).private_mean(privacy, seeded(), None)
+    assert is_gaussian_noise(noise, 10 / 3 * 0.5 / 1_000)
+    assert not is_gaussian_noise(noise, 2.0 * 0.5 / 1_000)
+
+
+def test_clipped_updates_are_told_by_their_length_and_counted_under_noise():
+    total = small_sum(CLIP_NORM)
+    adaptive = AdaptiveClipping(quantile=0.5, learning_rate=0.2, bit_noise=50.0, smallest=0.1, largest=1.0)
+    for norm in (0.1, 0.2, 0.0, CLIP_NORM):
+        total.fold({"weight": np.array([norm, 0, 0], np.float32)})
+    privacy = replace(PRIVACY, adaptive=adaptive, cohort=4)
+    assert total.noised_unclipped_share(privacy, NoNoise(), None) == pytest.approx(3 / 4)
 
 
 def test_noised_sums_lie_on_the_grid_so_that_low_bits_tell_nothing():

@@ -14,9 +14,11 @@ import pytest
 from flwr.app import Context, RecordDict
 
 from fl_server.federation import Federation, Surroundings, build_server_app
-from models.domain.privacy import Adversary, SimulatedCounts
+from fl_server.ledger import read_spending
+from models.domain.privacy import AdaptiveClipping, Adversary, Mechanism, SimulatedCounts
 from models.domain.round import ReplyFate
-from models.errors import BudgetSpentError, CheckpointError
+from models.errors import BudgetSpentError, CheckpointError, FolderInUseError, QuorumError
+from models.folder_lock import locked_folder
 from models.privacy.accounting import person_epsilon
 from models.privacy.vectors import flatten
 from tests.noise_scale import is_gaussian_noise
@@ -137,6 +139,15 @@ def test_each_report_says_what_the_ledger_has_spent(tmp_path):
     run_federation(tmp_path, PLAN, small_grid(), watcher)
     spent = [person_epsilon(PERSON_PRIVACY, Adversary.RECIPIENTS, rounds) for rounds in (1, 2, 3)]
     assert [report.epsilon for report in watcher.published] == spent
+
+
+@pytest.mark.parametrize("simulated", [None, SimulatedCounts(6, 4)])
+def test_figures_that_stand_for_more_devices_say_so_in_every_report_and_charge(tmp_path, simulated):
+    watcher = Watcher()
+    run_federation(tmp_path, replace(PLAN, simulated=simulated), small_grid(), watcher)
+    marks = [report.simulated for report in watcher.published]
+    marks += [charge["simulated"] for charge in read_spending(tmp_path / "ledger.jsonl")]
+    assert marks == [simulated is not None] * 6
 
 
 def test_the_charge_is_on_the_disk_before_any_device_is_asked(tmp_path):
@@ -359,6 +370,86 @@ def test_a_run_whose_ledger_was_torn_by_a_kill_goes_on_to_the_same_end(tmp_path)
     with (tmp_path / "torn" / "ledger.jsonl").open("ab") as ledger:
         ledger.write(b'{"rou')
     require_equal_end(tmp_path / "torn", PLAN, whole, [])
+
+
+def test_a_round_does_not_begin_before_a_quorum_of_devices_is_there(tmp_path):
+    """Nothing is charged for waiting; patience is what the clock that was passed in says."""
+    watcher, plan = Watcher(), replace(EVERYBODY, quorum=3, patience_seconds=5.0)
+    with pytest.raises(QuorumError, match="2 devices are there, a round needs 3"):
+        run_federation(tmp_path, plan, small_grid(devices=2), watcher)
+    assert charged_rounds(tmp_path) == []
+    run_federation(tmp_path, plan, small_grid(devices=3), watcher)
+    assert charged_rounds(tmp_path) == [1, 2, 3]
+
+
+def test_two_processes_can_not_run_one_folder(tmp_path):
+    with locked_folder(tmp_path), pytest.raises(FolderInUseError, match="another process"):
+        run_federation(tmp_path, PLAN, small_grid())
+    run_federation(tmp_path, PLAN, small_grid())
+
+
+TREES = replace(
+    EVERYBODY,
+    quorum=0,
+    step=replace(PLAN.step, momentum=0.0),
+    person_privacy=replace(EVERYBODY.person_privacy, mechanism=Mechanism.FTRL, tree_rounds=2),
+)
+
+
+@pytest.mark.parametrize("seed", [7, None])
+def test_a_tree_puts_the_promised_noise_on_running_sums_and_starts_anew(tmp_path, seed):
+    """Nobody replies. Over a cohort of 6: node noise 1/6; two rounds carry 2/3 of its variance; then a new tree."""
+    silent = small_grid(is_lost=lambda _round, _device: True)
+    federation = run_federation(tmp_path, replace(TREES, task=replace(TASK, seed=seed)), silent)
+    start, *models = (flatten(federation.model_after(number)) for number in range(4))
+    node = 1.0 / DEVICES
+    assert is_gaussian_noise(models[0] - start, node)
+    assert is_gaussian_noise(models[1] - start, node * (2 / 3) ** 0.5)
+    assert is_gaussian_noise(models[2] - models[1], node)
+    assert not is_gaussian_noise(models[1] - start, node * 2**0.5)  # what two fresh noises would add up to
+    for wrong in (0.7, 1.3):
+        assert not is_gaussian_noise(models[1] - start, wrong * node * (2 / 3) ** 0.5)
+
+
+def test_a_round_below_the_quorum_takes_no_place_in_the_tree(tmp_path):
+    """Its noise would have to be taken back; the next round goes on from the last noised sum."""
+    lossy = small_grid(is_lost=lambda round_name, _device: round_name == "1")
+    plan = replace(TREES, quorum=1, person_privacy=replace(TREES.person_privacy, tree_rounds=3))
+    federation = run_federation(tmp_path / "lossy", plan, lossy)
+    assert same_arrays(federation.model_after(1), start_parameters())
+    whole = run_federation(tmp_path / "again", plan, small_grid(is_lost=lambda round_name, _device: round_name == "1"))
+    assert same_arrays(whole.model_after(3), federation.model_after(3))
+
+
+def test_the_ledger_of_a_tree_prices_what_its_nodes_show(tmp_path):
+    watcher = Watcher()
+    run_federation(tmp_path, TREES, small_grid(), watcher)
+    spent = [person_epsilon(TREES.person_privacy, Adversary.SERVER, rounds) for rounds in (1, 2, 3)]
+    assert [report.epsilon for report in watcher.published] == spent
+
+
+def test_phones_that_come_by_themselves_are_asked_no_more_often_and_no_sooner_than_agreed(tmp_path):
+    """6 devices, cohorts of 2, 3 rounds, at least 2 apart: in each round others are asked."""
+    privacy = replace(TREES.person_privacy, cohort=2, participations=2, separation=3)
+    asked = []
+
+    def note(reply):
+        asked.append((reply.metadata.group_id, reply.metadata.src_node_id))
+
+    grid = small_grid(spoiled_app(dict.fromkeys(range(1, DEVICES + 1), note)))
+    run_federation(tmp_path, replace(TREES, quorum=1, person_privacy=privacy), grid)
+    assert len(asked) == len({node for _, node in asked}) == DEVICES
+
+
+def test_an_adaptive_clip_follows_the_updates_round_by_round_and_stays_within_its_limits(tmp_path):
+    """Clip 4, updates all shorter: the share is near 1, so the norm falls by about exp(-.2 * .5) a round."""
+    adaptive = AdaptiveClipping(quantile=0.5, learning_rate=0.2, bit_noise=1.0, smallest=0.1, largest=4.0)
+    privacy = replace(EVERYBODY.person_privacy, clip_norm=4.0, noise_multiplier=0.5, adaptive=adaptive)
+    watcher, plan = Watcher(), replace(EVERYBODY, person_privacy=privacy, task=replace(TASK, clip_norm=4.0))
+    run_federation(tmp_path, plan, small_grid(), watcher)
+    norms = [report.clip_norm for report in watcher.published]
+    assert norms[0] == 4.0
+    assert all(later < earlier for earlier, later in itertools.pairwise(norms))
 
 
 def test_a_report_counts_nothing_twice(tmp_path):

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl_server.rounds import draw_cohort
-from models.domain.privacy import SimulatedCounts
-from models.errors import UsageError
-from tests.small_federation import CALL_PRIVACY, PLAN, TASK
+from fl_server.robust_rules import RobustPlan
+from fl_server.rounds import FederationPlan, TakenPart, choose_cohort, draw_cohort, note_asked
+from models.domain.privacy import Mechanism, SimulatedCounts
+from models.domain.round import RobustRule
+from models.errors import ExclusiveProtectionsError, UsageError
+from tests.small_federation import CALL_PRIVACY, PERSON_PRIVACY, PLAN, TASK
 
 
 @pytest.mark.parametrize(
@@ -112,3 +114,40 @@ def test_the_check_of_sampling_rejects_a_wrong_rate_and_a_cohort_of_fixed_size()
     generator = random.Random(1)
     assert not rate_looks_like([draw_cohort(range(20), 0.39, generator) for _ in range(2_000)], 0.3)
     assert not rate_looks_like([generator.sample(range(20), 6) for _ in range(2_000)], 0.3)
+
+
+def tree_plan(**privacy) -> FederationPlan:
+    """Return a plan whose phones come by themselves."""
+    person = replace(PERSON_PRIVACY, mechanism=Mechanism.FTRL, cohort=2, participations=2, separation=2, **privacy)
+    return replace(PLAN, person_privacy=person)
+
+
+def test_phones_that_come_by_themselves_are_taken_up_to_the_cohort():
+    cohort = choose_cohort([5, 3, 1, 4], tree_plan(), 1, {}, random.Random(0))
+    assert len(cohort) == 2
+    assert cohort == sorted(cohort)
+    assert choose_cohort([5], tree_plan(), 1, {}, random.Random(0)) == [5]
+
+
+def test_phones_that_come_too_soon_or_too_often_are_left_out():
+    took_part = {1: TakenPart(3, 1), 2: TakenPart(2, 1), 3: TakenPart(1, 2)}
+    assert choose_cohort([1, 2, 3], tree_plan(), 4, took_part, random.Random(0)) == [2]
+
+
+def test_simulated_phones_that_stand_for_many_may_come_again_at_once():
+    plan = replace(tree_plan(), simulated=SimulatedCounts(6, 3))
+    took_part = {node: TakenPart(3, 9) for node in (1, 2, 3)}
+    assert choose_cohort([1, 2, 3], plan, 4, took_part, random.Random(0)) == [1, 2, 3]
+
+
+def test_the_server_counts_whom_it_asked():
+    assert note_asked({1: TakenPart(2, 1)}, [1, 7], 5) == {1: TakenPart(5, 2), 7: TakenPart(5, 1)}
+
+
+@pytest.mark.parametrize("rule", RobustRule)
+def test_a_robust_rule_under_noise_for_persons_is_refused_and_without_it_is_not(rule):
+    robust = RobustPlan(rule, 0.2)
+    with pytest.raises(ExclusiveProtectionsError, match="calibrated to a sum"):
+        replace(PLAN, robust=robust)
+    unprotected = replace(PLAN, person_privacy=None, task=replace(TASK, clip_norm=None, call_privacy=CALL_PRIVACY))
+    assert replace(unprotected, robust=robust).robust == robust

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from models.domain.privacy import Adversary, PersonPrivacy, SimulatedCounts
 from models.errors import UsageError
-from models.privacy.accounting import person_epsilon, sampled_gaussian_epsilon, state_person_privacy
+from models.privacy.accounting import Accountant, person_epsilon, sampled_gaussian_epsilon, state_person_privacy
 
 DELTA = 1e-6
 
@@ -56,6 +56,13 @@ def gaussian_epsilon(multiplier: float, times: int) -> float:
 
 def test_epsilon_agrees_with_the_accountants_of_opacus():
     assert agrees_with_opacus(sampled_gaussian_epsilon)
+
+
+@pytest.mark.parametrize("mechanism", SAMPLED)
+def test_renyi_dp_is_that_of_opacus_and_never_below_pld(mechanism):
+    renyi = sampled_gaussian_epsilon(*mechanism, DELTA, Accountant.RDP)
+    assert renyi == pytest.approx(opacus_epsilon(RDPAccountant(), *mechanism), rel=0.02)
+    assert renyi > sampled_gaussian_epsilon(*mechanism, DELTA, Accountant.PLD)
 
 
 @pytest.mark.parametrize(

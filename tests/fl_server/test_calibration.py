@@ -1,0 +1,57 @@
+"""From a privacy target to the noise that it needs, and back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from fl_server.calibration import TOLERANCE, find_epsilon, find_noise
+from models.domain.privacy import Adversary, Mechanism, PersonPrivacy
+from models.errors import UsageError
+from models.privacy.accounting import Accountant, person_epsilon
+
+PLAN = PersonPrivacy(
+    clip_norm=1.0,
+    noise_multiplier=1.0,
+    cohort=1_000,
+    population=100_000,
+    rounds=60,
+    participations=5,
+    delta=1e-6,
+)
+TREES = replace(PLAN, mechanism=Mechanism.FTRL, rounds=40, separation=8)
+
+
+@pytest.mark.parametrize(("participations", "needed"), [(1, (2.231, 2.383)), (5, (4.988, 5.329))])
+def test_epsilon_2_against_the_server_needs_the_noise_that_was_measured_apart(participations, needed):
+    found = find_noise(replace(PLAN, participations=participations), Adversary.SERVER, 2.0)
+    assert [each.accountant for each in found] == list(Accountant)
+    assert [each.noise_multiplier for each in found] == pytest.approx(needed, abs=0.002)
+
+
+@pytest.mark.parametrize(("privacy", "against"), [(PLAN, Adversary.SERVER), (TREES, Adversary.RECIPIENTS)])
+def test_the_noise_found_keeps_epsilon_and_less_would_not(privacy, against):
+    for found in find_noise(privacy, against, 3.0):
+        less = replace(privacy, noise_multiplier=found.noise_multiplier - 3 * TOLERANCE)
+        assert found.epsilon <= 3.0 < person_epsilon(less, against, privacy.rounds, found.accountant)
+
+
+def test_against_recipients_sampling_lets_less_noise_do():
+    tight, loose = find_noise(PLAN, Adversary.RECIPIENTS, 2.0)
+    assert tight.noise_multiplier < loose.noise_multiplier < 1.0
+    assert max(tight.epsilon, loose.epsilon) <= 2.0
+
+
+def test_the_way_back_gives_the_figures_of_the_laboratory_run():
+    tight, loose = find_epsilon(PLAN, Adversary.RECIPIENTS)
+    assert (tight.epsilon, loose.epsilon) == pytest.approx((0.85, 1.44), abs=0.005)
+    tight, loose = find_epsilon(PLAN, Adversary.SERVER)
+    assert (tight.epsilon, loose.epsilon) == pytest.approx((12.6, 13.4), abs=0.05)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -1.0, 1e6, math.nan, math.inf])
+def test_an_epsilon_that_promises_nothing_is_refused(epsilon):
+    with pytest.raises(UsageError):
+        find_noise(PLAN, Adversary.SERVER, epsilon)

@@ -1,0 +1,90 @@
+"""The server's command line: what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fl_server.__main__ import main
+from models.domain.privacy import Adversary
+from models.privacy.accounting import person_epsilon
+from tests.small_federation import PERSON_PRIVACY, PLAN, run_federation, small_grid
+
+PLAN_OPTIONS = ["--rounds", "60", "--cohort", "1000", "--population", "100000", "--adversary", "server"]
+
+
+def calibrate(*options: str) -> int:
+    return main(["calibrate", *PLAN_OPTIONS, *options])
+
+
+def test_calibrate_prints_one_json_object_with_all_that_its_figures_mean_nothing_without(capsys):
+    assert calibrate("--noise-multiplier", "1", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["unit"], found["against"], found["relation"]) == ("person", "server", "zero_out")
+    assert (found["sampler"], found["mechanism"], found["participations"]) == ("none", "gaussian", 5)
+    pld, rdp = found["calibrations"]
+    assert pld["epsilon"] == pytest.approx(12.6, abs=0.05)
+    assert rdp["epsilon"] == pytest.approx(13.4, abs=0.05)
+    assert pld["noise_on_the_mean"] == 0.001
+
+
+def test_calibrate_prints_a_table_for_people_on_standard_error(capsys):
+    assert calibrate("--epsilon", "2", "--participations", "1") == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "2.231" in printed.err
+    assert "no amplification" in " ".join(printed.err.split())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--epsilon", "0"],
+        ["--epsilon", "2", "--delta", "0"],
+        ["--epsilon", "2", "--cohort", "200000"],
+        ["--epsilon", "2", "--participations", "0"],
+        ["--noise-multiplier", "-1"],
+        ["--noise-multiplier", "nan"],
+    ],
+)
+def test_a_plan_that_is_none_is_a_usage_error_in_one_line(capsys, options):
+    assert calibrate(*options) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: expected")
+    assert printed.err.count("\n") == 1
+
+
+def test_asking_for_both_ways_at_once_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as refused:
+        calibrate("--epsilon", "2", "--noise-multiplier", "1")
+    assert refused.value.code == 2
+
+
+def test_status_tells_what_each_charge_of_a_run_has_spent(tmp_path, capsys):
+    run_federation(tmp_path, PLAN, small_grid())
+    assert main(["status", "--run", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["rounds_done"] == 3
+    assert [charge["round"] for charge in found["charges"]] == [1, 2, 3]
+    for rounds, charge in enumerate(found["charges"], start=1):
+        assert charge["epsilon"] == {
+            against.value: person_epsilon(PERSON_PRIVACY, against, rounds) for against in Adversary
+        }
+        assert (charge["delta"], charge["simulated"], charge["mechanism"]) == (1e-6, False, "gaussian")
+    assert main(["status", "--run", str(tmp_path)]) == 0
+    assert "3 rounds done" in capsys.readouterr().err
+
+
+def test_status_of_a_folder_without_a_run_is_bad_input(tmp_path, capsys):
+    assert main(["status", "--run", str(tmp_path / "nothing")]) == 3
+    assert "no run is kept here" in capsys.readouterr().err
+
+
+def test_status_of_a_damaged_ledger_is_bad_input(tmp_path, capsys):
+    (tmp_path / "ledger.jsonl").write_text("rubbish\n")
+    assert main(["status", "--run", str(tmp_path), "--json"]) == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "no privacy ledger that can be read" in printed.err
