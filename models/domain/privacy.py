@@ -52,6 +52,23 @@ class NeighbouringRelation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DistributedNoise:
+    """Discrete Gaussian noise that devices add in shares, on a grid of whole numbers.
+
+    Attributes:
+        shares: Devices whose noise is in every sum that is unmasked (the quorum); more only add to it.
+        deviation: Standard deviation of each one's noise, in spacings of the grid.
+        sensitivity: Largest L2 norm of a device's rounded vector, in spacings.
+        dimension: Coordinates of the vector, at most.
+    """
+
+    shares: int
+    deviation: float
+    sensitivity: float
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
 class PersonPrivacy:
     """User-level privacy of a run: everything that its epsilon depends on.
 
@@ -63,6 +80,7 @@ class PersonPrivacy:
         rounds: Rounds planned.
         participations: The most rounds that one person takes part in (enforced by the person's device).
         delta: Probability with which the guarantee may fail.
+        distributed: How the noise comes about where devices add it; ``None`` where the server does.
     """
 
     clip_norm: float
@@ -72,6 +90,7 @@ class PersonPrivacy:
     rounds: int
     participations: int
     delta: float
+    distributed: DistributedNoise | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers under which nobody would be protected."""

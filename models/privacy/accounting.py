@@ -1,10 +1,11 @@
 """What a run spends, by unit of privacy and adversary. Composition is dp-accounting's (PLD).
 
 Sources: Abadi et al. 2016 (subsampled Gaussian); Koskela et al. 2020 and Doroshenko et al. 2022 (privacy loss
-distributions). Against recipients, who see released models only, Poisson sampling of the cohort amplifies. Against a
-server that sees noised sums and knows who took part, nothing is amplified: the guarantee composes over one person's
-participations. Where the server itself takes in single updates and adds the noise, it is trusted not to look before
-that, and the figure against it is about whoever reads what it keeps afterwards.
+distributions). Where devices add the noise in shares the accountant is ours, in ``distributed_accounting``. Against
+recipients, who see released models only, Poisson sampling of the cohort amplifies. Against a server that sees noised
+sums and knows who took part, nothing is amplified: the guarantee composes over one person's participations. Where the
+server itself takes in single updates and adds the noise, it is trusted not to look before that, and the figure against
+it is about whoever reads what it keeps afterwards.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from models.domain.privacy import (
     SimulatedCounts,
 )
 from models.errors import UsageError
+from models.privacy.distributed_accounting import distributed_epsilon
 
-ACCOUNTANT = "PLD (dp-accounting)"
+ACCOUNTANT, DISTRIBUTED_ACCOUNTANT = "PLD (dp-accounting)", "RDP (distributed discrete Gaussian)"
 
 _RELATIONS = {
     Adversary.RECIPIENTS: NeighbouringRelation.ADD_OR_REMOVE,
@@ -70,10 +72,11 @@ def _require_in_range(noise_multiplier: float, sampling_rate: float, composition
 
 def person_epsilon(privacy: PersonPrivacy, against: Adversary, rounds: int) -> float:
     """Return user-level epsilon after so many rounds of a plan."""
-    if against is Adversary.RECIPIENTS:
-        return sampled_gaussian_epsilon(privacy.noise_multiplier, privacy.sampling_rate, rounds, privacy.delta)
-    taken_part = min(rounds, privacy.participations)
-    return sampled_gaussian_epsilon(privacy.noise_multiplier, 1.0, taken_part, privacy.delta)
+    seen = rounds if against is Adversary.RECIPIENTS else min(rounds, privacy.participations)
+    rate = privacy.sampling_rate if against is Adversary.RECIPIENTS else 1.0
+    if privacy.distributed is not None:
+        return distributed_epsilon(privacy.distributed, rate, seen, privacy.delta)
+    return sampled_gaussian_epsilon(privacy.noise_multiplier, rate, seen, privacy.delta)
 
 
 def state_person_privacy(
@@ -87,7 +90,7 @@ def state_person_privacy(
             relation=_RELATIONS[against],
             epsilon=person_epsilon(privacy, against, rounds),
             delta=privacy.delta,
-            accountant=ACCOUNTANT,
+            accountant=ACCOUNTANT if privacy.distributed is None else DISTRIBUTED_ACCOUNTANT,
             sampler="Poisson" if against is Adversary.RECIPIENTS else "none",
             population=privacy.population,
             cohort=privacy.cohort,

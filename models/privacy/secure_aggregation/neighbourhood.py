@@ -82,13 +82,15 @@ def binomial_tail(trials: int, success: float, most: int) -> float:
         return 0.0
     if most >= trials or success <= 0:
         return 1.0
+    if most > success * trials:
+        return 1.0 - binomial_tail(trials, 1 - success, trials - most - 1)
     odds, total = (1 - success) / success, 0.0
     term = math.exp(_log_choose(trials, most) + most * math.log(success) + (trials - most) * math.log1p(-success))
     for count in range(most, -1, -1):
         total += term
         term *= odds * count / (trials - count + 1)
-        if count < success * trials and term < 1e-18 * total:
-            break  # from here on terms only fall
+        if term < 1e-18 * total:
+            break  # below the mean terms only fall
     return min(1.0, total)
 
 

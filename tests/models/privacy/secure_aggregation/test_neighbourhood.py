@@ -22,7 +22,10 @@ from models.privacy.secure_aggregation.neighbours import draw_neighbours
 CURIOUS, ACTIVE = ThreatModel.HONEST_BUT_CURIOUS, ThreatModel.ACTIVE
 
 
-@pytest.mark.parametrize(("trials", "success", "most"), [(50, 0.8, 33), (100, 0.9, 95), (1000, 0.7, 640), (7, 0.5, 6)])
+@pytest.mark.parametrize(
+    ("trials", "success", "most"),
+    [(50, 0.8, 33), (100, 0.9, 95), (1000, 0.7, 640), (7, 0.5, 6), (1000, 0.1, 999), (1000, 0.1, 160)],
+)
 def test_the_binomial_tail_is_that_of_scipy(trials, success, most):
     assert binomial_tail(trials, success, most) == pytest.approx(binom.cdf(most, trials, success), rel=1e-9)
 
