@@ -19,8 +19,17 @@ from fl_server.checkpoint import FederationState, last_round, load_checkpoint, s
 from fl_server.collecting import Clock, ask_cohort, fold_replies
 from fl_server.ledger import PersonLedger
 from fl_server.rounds import FederationPlan, draw_cohort
-from models.domain.round import RoundReport
-from models.privacy.randomness import GaussianSource, SeededGaussian, SystemGaussian, seeded_generator
+from fl_server.secure_collecting import SecureCollector, SecureSettings, SecureTotal
+from models.domain.round import ReplyFate, RoundReport
+from models.privacy.randomness import (
+    GaussianSource,
+    SeededGaussian,
+    SeededWords,
+    SystemGaussian,
+    SystemWords,
+    WordSource,
+    seeded_generator,
+)
 from models.privacy.vectors import Arrays, flatten, unflatten
 
 SERVER = 0
@@ -36,12 +45,14 @@ class Surroundings:
         before_saving: Called with each round's report and model before its checkpoint is written.
         publish: Called with each saved round's report; again after a kill, so it must bear repetition.
         clock: Time.
+        authority: Public key of the authority that certifies devices for secure rounds; ``None`` without those.
     """
 
     judge: Callable[[Arrays], AcceptanceScore]
     before_saving: Callable[[RoundReport, Arrays], None]
     publish: Callable[[RoundReport], None]
     clock: Clock
+    authority: bytes | None = None
 
 
 class Federation:
@@ -98,12 +109,8 @@ class Federation:
         if self._ledger is not None:
             self._ledger.charge(number, repeatable=self._plan.task.seed is not None)
         cohort = draw_cohort(list(grid.get_node_ids()), self._plan.sampling_rate, self._cohort_generator(number))
-        total = UpdateSum(self._start, self._plan.task.clip_norm)
-        task = self._plan.task_of(number)
-        replies = ask_cohort(
-            grid, cohort, self._arrays(state.model), task, self._plan.deadline_seconds, self._surroundings.clock
-        )
-        fates = fold_replies(replies, len(cohort), total)
+        collect = self._collect if self._plan.task.secure is None else self._collect_securely
+        total, fates = collect(grid, cohort, state)
         model, smoothed = self._next_model(state, total)
         score = self._surroundings.judge(self._arrays(model))
         report = RoundReport(
@@ -115,20 +122,46 @@ class Federation:
             acceptance_loss=score.loss,
             acceptance_loss_error=score.loss_error,
             seconds=self._surroundings.clock.now() - started,
+            aborted=total.aborted if isinstance(total, SecureTotal) else None,
+            clipped_share=total.clipped_share if isinstance(total, SecureTotal) else None,
         )
         return self._save(FederationState(number, model, smoothed, report))
 
-    def _next_model(self, state: FederationState, total: UpdateSum) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the next model and smoothed update; below the quorum both stay as they are."""
-        if total.folded < self._plan.quorum:
-            return state.model, state.smoothed
-        privacy = self._plan.person_privacy
-        mean = (
-            total.mean()
-            if privacy is None
-            else total.private_mean(privacy, self._noise(state.round_number + 1), self._plan.simulated_cohort)
+    def _collect(self, grid: Grid, cohort: list[int], state: FederationState) -> tuple[UpdateSum, dict[ReplyFate, int]]:
+        plan, total = self._plan, UpdateSum(self._start, self._plan.task.clip_norm)
+        task = plan.task_of(state.round_number + 1)
+        clock = self._surroundings.clock
+        replies = ask_cohort(grid, cohort, self._arrays(state.model), task, plan.deadline_seconds, clock)
+        return total, fold_replies(replies, len(cohort), total)
+
+    def _collect_securely(
+        self, grid: Grid, cohort: list[int], state: FederationState
+    ) -> tuple[SecureTotal, dict[ReplyFate, int]]:
+        number, surroundings = state.round_number + 1, self._surroundings
+        assert surroundings.authority is not None
+        settings = SecureSettings(
+            surroundings.authority, self._plan.deadline_seconds, surroundings.clock, self._noise_words(number)
         )
+        task = self._plan.task_of(number)
+        return SecureCollector(grid, self._arrays(state.model), task, settings).collect(cohort)
+
+    def _next_model(
+        self, state: FederationState, total: UpdateSum | SecureTotal
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the next model and smoothed update; below the quorum both stay as they are."""
+        mean = self._mean(total, state.round_number + 1) if total.folded >= self._plan.quorum else None
+        if mean is None:
+            return state.model, state.smoothed
         return step_global_model(state.model, state.smoothed, mean, self._plan.step)
+
+    def _mean(self, total: UpdateSum | SecureTotal, number: int) -> NDArray[np.float64] | None:
+        """Return the mean update under the plan's privacy; ``None`` where a secure round was aborted."""
+        privacy, simulated = self._plan.person_privacy, self._plan.simulated_cohort
+        if privacy is None:
+            return total.mean() if isinstance(total, UpdateSum) else None
+        if isinstance(total, UpdateSum):
+            return total.private_mean(privacy, self._noise(number), simulated)
+        return None if total.update is None else total.update / (simulated or privacy.cohort)
 
     def _save(self, state: FederationState) -> FederationState:
         assert state.report is not None
@@ -149,6 +182,11 @@ class Federation:
         if self._plan.task.seed is None:
             return SystemGaussian()
         return SeededGaussian(seeded_generator(self._plan.task.seed, round_number, SERVER, "server noise"))
+
+    def _noise_words(self, round_number: int) -> WordSource:
+        if self._plan.task.seed is None:
+            return SystemWords()
+        return SeededWords(seeded_generator(self._plan.task.seed, round_number, SERVER, "server noise"))
 
 
 def _fingerprint(plan: FederationPlan, start: Arrays) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from fl_client.api_client import open_connection
 from fl_client.app import build_client_app
+from fl_client.secure_training import build_secure_client_app
 from fl_server.registry import Registry, create_registry
 from fl_server.release.gate import Condition
 from models.corpus.scenario import load_scenarios
@@ -17,7 +18,8 @@ from models.detector.detector import TrainedDetector
 from models.detector.runtime import OnnxDetector
 from models.detector.training import TrainingSettings, train_detector
 from models.domain.call import Call
-from models.domain.privacy import PrivacyStatement
+from models.domain.messages import SecureStage
+from models.domain.privacy import PrivacyMode, PrivacyStatement
 from models.domain.statistic import REPORTS_BEFORE_RELEASE
 from models.durable_file import write_durably
 from simulations.data import gather_calls
@@ -123,18 +125,25 @@ def _federate(
     settings: RunSettings, field: Field, workspace: Workspace, registry: Registry, bars: ProgressBars, taps: Taps
 ) -> WatchedFederation:
     federation = WatchedFederation(settings, field, workspace, registry)
-    messages = settings.rounds * settings.cohort
+    stages = len(SecureStage) if settings.privacy is PrivacyMode.SECURE else 1
+    messages = settings.rounds * settings.cohort * stages
     with bars.step(f"Training on {settings.devices} devices, {settings.rounds} rounds", messages) as advance:
         match settings.engine:
             case Engine.LOCAL:
-                federation.run(_local_grid(settings, field, taps, advance))
+                federation.run(_local_grid(settings, field, federation, taps, advance))
             case Engine.RAY:
                 run_on_ray(settings, workspace, federation, advance)
     return federation
 
 
-def _local_grid(settings: RunSettings, field: Field, taps: Taps, advance: Advance) -> InProcessGrid:
-    client_app = build_client_app(Population(field.dealt, field.base.embedding).calls_of)
+def _local_grid(
+    settings: RunSettings, field: Field, federation: WatchedFederation, taps: Taps, advance: Advance
+) -> InProcessGrid:
+    calls_of = Population(field.dealt, field.base.embedding).calls_of
+    if settings.privacy is PrivacyMode.SECURE:
+        client_app = build_secure_client_app(calls_of, federation.enrolment.credentials_of)
+    else:
+        client_app = build_client_app(calls_of)
     is_lost = drop_out(settings.seed, settings.dropout)
     return InProcessGrid(client_app, settings.devices, is_lost, taps.grid, advance)
 

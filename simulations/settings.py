@@ -9,7 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from models.domain.privacy import PrivacyMode
+from models.domain.secure_aggregation import ThreatModel
 from models.errors import UsageError
+from models.privacy.secure_aggregation.quorum import require_rare_aborts
 from simulations.scenarios import DEFAULT_DRIFT, drift_named
 
 
@@ -39,10 +41,11 @@ class RunSettings:
         seed: Of everything random; nobody's data are at stake.
         privacy: Which protection devices and server train under.
         exact_population: Calibrate the noise to the devices that are there, and state their true epsilon.
-        dropout: Share of the asked devices that drop out of a round.
+        dropout: Share of the asked devices that drop out of a round; under secure aggregation in any stage of it.
         calls: The user's own calls for the devices; ``None`` for synthetic ones.
         base: A trained detector to start from; ``None`` trains one.
         engine: What carries the messages; the results don't depend on it.
+        threat_model: What secure aggregation protects against; without it of no account.
     """
 
     scenario: str = DEFAULT_DRIFT
@@ -56,6 +59,7 @@ class RunSettings:
     calls: Path | None = None
     base: Path | None = None
     engine: Engine = Engine.LOCAL
+    threat_model: ThreatModel = ThreatModel.ACTIVE
 
     def __post_init__(self) -> None:
         """Refuse settings that make no run, in one clear line."""
@@ -68,7 +72,14 @@ class RunSettings:
         if not 0 <= self.dropout < 1:
             raise UsageError(f"--dropout is {self.dropout}; it must be at least 0 and below 1")
         if self.privacy is PrivacyMode.SECURE:
-            raise UsageError("--privacy secure isn't there yet: there is no secure aggregation; choose person or both")
+            if self.engine is Engine.RAY:
+                raise UsageError("--privacy secure needs --engine local: Ray's workers share no device's memory")
+            require_rare_aborts(self.devices, self.sampling_rate, self.dropout, self.threat_model)
+
+    @property
+    def sampling_rate(self) -> float:
+        """Probability with which a device is drawn into a round."""
+        return self.cohort / self.devices
 
     def digest(self) -> str:
         """Return a fingerprint by which a resumed run knows that it is the same; another engine may go on with it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,14 +15,19 @@ from fl_server.rounds import FederationPlan
 from models.domain.privacy import (
     Adversary,
     CallPrivacy,
+    DistributedNoise,
     NeighbouringRelation,
     PersonPrivacy,
+    PrivacyMode,
     PrivacyStatement,
     PrivacyUnit,
     SimulatedCounts,
 )
+from models.domain.secure_aggregation import SecureTerms
 from models.domain.training import LocalTask
 from models.privacy.accounting import state_person_privacy
+from models.privacy.secure_aggregation.quorum import bound_cohort
+from models.privacy.secure_vector import VectorCode
 from simulations.settings import RunSettings
 
 STANDS_FOR_POPULATION, STANDS_FOR_COHORT = 100_000, 1_000
@@ -62,10 +68,14 @@ def plan_federation(settings: RunSettings) -> FederationPlan:
     """Return the plan that the settings ask for."""
     person = _person_privacy(settings) if settings.privacy.protects_persons else None
     scaled = person is not None and not settings.exact_population
+    secure = None
+    if person is not None and settings.privacy is PrivacyMode.SECURE:
+        secure = _secure_terms(settings, person)
+        person = replace(person, distributed=_distributed_noise(settings, person, secure))
     return FederationPlan(
         rounds=settings.rounds,
-        sampling_rate=settings.cohort / settings.devices,
-        quorum=max(1, settings.cohort // 4),
+        sampling_rate=settings.sampling_rate,
+        quorum=max(1, settings.cohort // 4) if secure is None else secure.quorum,
         deadline_seconds=DEADLINE_SECONDS,
         task=LocalTask(
             round_number=0,
@@ -78,6 +88,7 @@ def plan_federation(settings: RunSettings) -> FederationPlan:
             clip_norm=person.clip_norm if person else None,
             call_privacy=CALL_PRIVACY if settings.privacy.protects_calls else None,
             seed=settings.seed,
+            secure=secure,
         ),
         step=SERVER_STEP,
         person_privacy=person,
@@ -106,6 +117,21 @@ def _person_privacy(settings: RunSettings) -> PersonPrivacy:
         participations=settings.rounds if exact else min(PARTICIPATIONS, settings.rounds),
         delta=PERSON_DELTA,
     )
+
+
+def _secure_terms(settings: RunSettings, person: PersonPrivacy) -> SecureTerms:
+    """Return the terms under which a quorum's noises add up to the noise that the plan asks for."""
+    bounds = bound_cohort(settings.devices, settings.sampling_rate, settings.dropout)
+    target = person.noise_multiplier * person.clip_norm * settings.cohort / person.cohort
+    return SecureTerms(
+        settings.threat_model, settings.dropout, bounds.quorum, bounds.most, target / math.sqrt(bounds.quorum)
+    )
+
+
+def _distributed_noise(settings: RunSettings, person: PersonPrivacy, terms: SecureTerms) -> DistributedNoise:
+    """Return what is accounted: where few devices stand for more, the noise on the mean is that of the more."""
+    noise = VectorCode(1, person.clip_norm, terms, b"").noise()
+    return replace(noise, deviation=noise.deviation * person.cohort / settings.cohort)
 
 
 def _state_call_privacy(

@@ -32,6 +32,9 @@ class RoundReport:
         acceptance_loss: Mean cross-entropy there, in nats.
         acceptance_loss_error: Standard error of that mean.
         seconds: How long the round took.
+        aborted: Why a round under secure aggregation ended without a sum; ``None`` where it didn't.
+        clipped_share: Share of the summed updates that were clipped, estimated under the update's own noise; ``None``
+            without secure aggregation. It may lie below 0 or above 1.
     """
 
     number: int
@@ -42,3 +45,5 @@ class RoundReport:
     acceptance_loss: float
     acceptance_loss_error: float
     seconds: float
+    aborted: str | None = None
+    clipped_share: float | None = None

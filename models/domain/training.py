@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from models.domain.privacy import CallPrivacy
+from models.domain.secure_aggregation import SecureTerms
 from models.errors import UsageError
 
 
@@ -24,6 +25,8 @@ class LocalTask:
         clip_norm: L2 norm that the whole update is clipped to; ``None`` where persons are not protected.
         call_privacy: DP-SGD on the device; ``None`` where calls are not protected.
         seed: Makes a simulation repeatable; ``None`` with people's devices.
+        secure: The terms of secure aggregation; ``None`` where the update leaves unmasked. A device that was set up for
+            secure aggregation does no other task.
     """
 
     round_number: int
@@ -36,6 +39,7 @@ class LocalTask:
     clip_norm: float | None
     call_privacy: CallPrivacy | None
     seed: int | None
+    secure: SecureTerms | None = None
 
     def __post_init__(self) -> None:
         """Refuse a task that can't be carried out, or that clips to nothing that is a norm."""
@@ -49,3 +53,5 @@ class LocalTask:
             raise UsageError(f"expected 1 word or more, growing, got {self.shortest_words} to {self.longest_words}")
         if self.clip_norm is not None and not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
             raise UsageError(f"expected a clipping norm above 0, got {self.clip_norm}")
+        if self.secure is not None and self.clip_norm is None:
+            raise UsageError("secure aggregation needs clipped updates: their noise is for a norm")

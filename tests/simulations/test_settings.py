@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from models.domain.privacy import PrivacyMode
+from models.domain.secure_aggregation import ThreatModel
 from models.errors import UsageError
-from simulations.settings import ABOVE_ALL, RunSettings
+from simulations.settings import ABOVE_ALL, Engine, RunSettings
 
 OTHERS = {
     "scenario": "new-loan",
@@ -22,6 +23,7 @@ OTHERS = {
     "dropout": 0.2,
     "calls": Path("calls.jsonl"),
     "base": Path("base"),
+    "threat_model": ThreatModel.HONEST_BUT_CURIOUS,
 }
 
 
@@ -38,7 +40,9 @@ OTHERS = {
         ({"dropout": -0.1}, "--dropout is -0.1"),
         ({"dropout": float("nan")}, "--dropout is nan"),
         ({"scenario": "new-weather"}, "unknown scenario 'new-weather'; there are new-"),
-        ({"privacy": PrivacyMode.SECURE}, "there is no secure aggregation"),
+        ({"privacy": PrivacyMode.SECURE, "cohort": 5}, "may leave fewer than 3 devices"),
+        ({"privacy": PrivacyMode.SECURE, "engine": Engine.RAY}, "needs --engine local"),
+        ({"privacy": PrivacyMode.SECURE, "dropout": 0.3}, "or --threat-model honest_but_curious"),
     ],
 )
 def test_settings_that_make_no_run_are_refused_with_what_was_given(change, said):
@@ -50,6 +54,11 @@ def test_settings_that_make_no_run_are_refused_with_what_was_given(change, said)
 
 def test_the_smallest_run_and_the_largest_seed_are_accepted():
     RunSettings(devices=1, cohort=1, rounds=1, seed=ABOVE_ALL - 1, dropout=0.0)
+
+
+def test_secure_rounds_are_possible_by_default_and_with_many_losses_against_a_curious_server():
+    RunSettings(privacy=PrivacyMode.SECURE)
+    RunSettings(privacy=PrivacyMode.SECURE, dropout=0.2, threat_model=ThreatModel.HONEST_BUT_CURIOUS)
 
 
 def test_every_setting_but_the_engine_has_a_part_in_the_fingerprint():

@@ -53,3 +53,18 @@ def expected_aborts(devices: int, sampling_rate: float, dropout: float, threat_m
         shape = choose_neighbourhood(size, dropout, threat_model)
         total += drawn * abort_probability(size, dropout, shape, threat_model)
     return total
+
+
+def require_rare_aborts(devices: int, sampling_rate: float, dropout: float, threat_model: ThreatModel) -> None:
+    """Refuse cohorts of which more than one in 10,000 would be left without enough neighbours.
+
+    Raises:
+        UsageError: With what may be changed.
+    """
+    aborts = expected_aborts(devices, sampling_rate, dropout, threat_model)
+    if aborts > MOST_ABORTED:
+        raise UsageError(
+            f"a cohort of {devices * sampling_rate:.0f} with a dropout of {dropout:.0%} would abort {aborts:.2%} of "
+            f"the secure rounds against the {threat_model} server; ask for a larger cohort, a smaller dropout"
+            + (", or --threat-model honest_but_curious" if threat_model is ThreatModel.ACTIVE else "")
+        )

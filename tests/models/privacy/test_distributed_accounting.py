@@ -95,7 +95,7 @@ def test_epsilon_grows_with_rounds_and_falls_with_noise_and_shares():
 
 
 def test_too_little_noise_per_device_costs_dearly_in_many_dimensions():
-    """With a deviation of 0.6 a sum is far from a discrete Gaussian, which an attacker of many coordinates could see."""
+    """With a deviation of 0.6 a sum is far from a discrete Gaussian, as an attacker of many coordinates could see."""
     thin = DistributedNoise(100, 0.6, 6.0, 10_000)
     wide = DistributedNoise(100, 100.0, 1000.0, 10_000)
     assert distributed_epsilon(thin, 1.0, 1, DELTA) > 2 * distributed_epsilon(wide, 1.0, 1, DELTA)
