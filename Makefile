@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 OUT := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check bench clean help
+.PHONY: setup demo test check bench bench-full clean help
 
 setup: $(STAMP)  ## make .venv with everything pinned
 
@@ -30,8 +30,11 @@ check: $(STAMP)  ## format, lint, types, import rules
 bench: $(STAMP)  ## speed as ratios against named peers, written to build/bench/
 	$(RUN) -m simulations bench --out build/bench
 
+bench-full: $(STAMP)  ## the same with the longer tables
+	$(RUN) -m simulations bench --full --out build/bench
+
 clean:  ## remove what was built
 	rm -rf build $(VENV)
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> None:
 def _bench(options: argparse.Namespace) -> None:
     from simulations.bench.rows import run_bench
 
-    run_bench(options.out)
+    run_bench(options.out, options.full)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +83,7 @@ def _calls(given: str) -> Path | None:
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_bench)
+    parser.add_argument("--full", action="store_true", help="the longer tables too")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), metavar="DIR")
 
 

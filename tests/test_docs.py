@@ -25,7 +25,7 @@ PACKAGES = (*PRODUCT, "tests", "docs")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
 _COMMAND = re.compile(r"python -m (\w+)((?: [^`#\n]*)?)")
-_MAKE = re.compile(r"\bmake ([a-z]+)\b")
+_MAKE = re.compile(r"\bmake ([a-z-]+)\b")
 _CONSTANT = re.compile(r"\| ([0-9.e-]+) \| `([\w/]+\.py):([A-Z_]+)` \|")
 _NAME = re.compile(r"[a-z]+(?:_[a-z0-9]+)+|(?:[A-Z][a-z]+){2,}")
 _NUMBERED = re.compile(r"(\d{3})-[a-z0-9-]+\.md")
@@ -94,7 +94,7 @@ def _unknown_names(text: str, sources: str) -> list[str]:
 
 
 def _make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def _terms() -> list[str]:

@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+FULL = "--full"
+"""The argument that a group of measurements gets for its longer tables."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -44,6 +47,11 @@ def median_seconds(works: Sequence[Callable[[], object]], repeats: int) -> list[
             times.append(time.perf_counter() - started)
     # The first turn warms caches and allocators and counts for nobody.
     return [statistics.median(times[1:] or times) for times in taken]
+
+
+def full_is_asked() -> bool:
+    """Say whether this process measures the longer tables of ``bench --full`` too."""
+    return FULL in sys.argv[1:]
 
 
 def print_rows(rows: Sequence[Row]) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from models.command import console
 from models.durable_file import write_durably
 from models.errors import BadInputError, HearsayError
-from simulations.bench.row import Row
+from simulations.bench.row import FULL, Row
 
 FAVOURING_THE_PEER = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
@@ -23,7 +23,7 @@ FAVOURING_THE_PEER = {
 }
 """Settings of glibc's malloc under which plain nn.LSTM is fastest; the default ones would flatter every ratio."""
 
-GROUPS = ("private_step", "devices", "release")
+GROUPS = ("private_step", "devices", "release", "secure_sum")
 """Modules of measurements; each prints its rows as JSON."""
 
 _ROWS = TypeAdapter(list[Row])
@@ -33,8 +33,8 @@ class BenchError(HearsayError):
     """A measurement's process failed."""
 
 
-def run_bench(out: Path) -> None:
-    """Measure all rows, write them as JSON files and show them.
+def run_bench(out: Path, full: bool = False) -> None:
+    """Measure all rows, write them as JSON files and show them; ``full`` measures the longer tables too.
 
     Raises:
         BenchError: A measurement failed; the others' files are kept.
@@ -44,7 +44,7 @@ def run_bench(out: Path) -> None:
     table = Table("row", "value", "unit", "ratio", "against")
     for group in GROUPS:
         with console.status(f"measuring {group}"):
-            rows = _measure(group)
+            rows = _measure(group, full)
         write_durably(out / f"{group}.json", _ROWS.dump_json(rows, indent=1))
         for row in rows:
             table.add_row(row.name, f"{row.value:.4g}", row.unit, f"{row.ratio:.2f}", row.against)
@@ -61,8 +61,8 @@ def _require_writable(out: Path) -> None:
         raise BadInputError(f"{out}: can't be written to: {error.strerror}") from error
 
 
-def _measure(group: str) -> list[Row]:
-    command = [sys.executable, "-W", "ignore", "-m", f"simulations.bench.{group}"]
+def _measure(group: str, full: bool) -> list[Row]:
+    command = [sys.executable, "-W", "ignore", "-m", f"simulations.bench.{group}", *([FULL] if full else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | FAVOURING_THE_PEER)  # noqa: S603
     if done.returncode:
         raise BenchError(f"measuring {group} failed: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")

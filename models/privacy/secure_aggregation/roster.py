@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from models.domain.secure_aggregation import FEWEST_DEVICES
 from models.errors import ProtocolRefusedError
@@ -87,7 +87,7 @@ def verify_roster(session: Session, advertisements: Iterable[Advertisement], aut
         raise ProtocolRefusedError("the roster repeats a key")
     if not all(is_genuine(advertisement, digest, authority) for advertisement in listed):
         raise ProtocolRefusedError("the roster holds a forged advertisement")
-    parts = [part for advertisement in listed for part in astuple(advertisement)]
+    parts = [part for ad in listed for part in (ad.identity, ad.certificate, ad.mask_key, ad.box_key, ad.signature)]
     return Roster(digest, listed, hash_parts([b"roster", digest, *parts]))
 
 
