@@ -21,15 +21,8 @@ from fl_server.ledger import PersonLedger
 from fl_server.rounds import FederationPlan, draw_cohort
 from fl_server.secure_collecting import SecureCollector, SecureSettings, SecureTotal
 from models.domain.round import ReplyFate, RoundReport
-from models.privacy.randomness import (
-    GaussianSource,
-    SeededGaussian,
-    SeededWords,
-    SystemGaussian,
-    SystemWords,
-    WordSource,
-    seeded_generator,
-)
+from models.errors import UsageError
+from models.privacy.randomness import GaussianSource, SeededGaussian, SystemGaussian, seeded_generator
 from models.privacy.vectors import Arrays, flatten, unflatten
 
 SERVER = 0
@@ -66,7 +59,12 @@ class Federation:
             start: The base detector's parameters.
             folder: Where checkpoints and ledger are kept; a run that is there is gone on with.
             surroundings: Judge, publisher and clock.
+
+        Raises:
+            UsageError: Secure rounds are planned and nobody certifies devices.
         """
+        if plan.task.secure is not None and surroundings.authority is None:
+            raise UsageError("secure rounds need the public key of the authority that certifies devices")
         self._plan, self._start, self._folder, self._surroundings = plan, start, folder, surroundings
         self._settings = _fingerprint(plan, start)
         self._ledger = (
@@ -109,8 +107,7 @@ class Federation:
         if self._ledger is not None:
             self._ledger.charge(number, repeatable=self._plan.task.seed is not None)
         cohort = draw_cohort(list(grid.get_node_ids()), self._plan.sampling_rate, self._cohort_generator(number))
-        collect = self._collect if self._plan.task.secure is None else self._collect_securely
-        total, fates = collect(grid, cohort, state)
+        total, fates = self._collect(grid, cohort, state)
         model, smoothed = self._next_model(state, total)
         score = self._surroundings.judge(self._arrays(model))
         report = RoundReport(
@@ -127,41 +124,34 @@ class Federation:
         )
         return self._save(FederationState(number, model, smoothed, report))
 
-    def _collect(self, grid: Grid, cohort: list[int], state: FederationState) -> tuple[UpdateSum, dict[ReplyFate, int]]:
-        plan, total = self._plan, UpdateSum(self._start, self._plan.task.clip_norm)
-        task = plan.task_of(state.round_number + 1)
-        clock = self._surroundings.clock
-        replies = ask_cohort(grid, cohort, self._arrays(state.model), task, plan.deadline_seconds, clock)
-        return total, fold_replies(replies, len(cohort), total)
-
-    def _collect_securely(
+    def _collect(
         self, grid: Grid, cohort: list[int], state: FederationState
-    ) -> tuple[SecureTotal, dict[ReplyFate, int]]:
-        number, surroundings = state.round_number + 1, self._surroundings
-        assert surroundings.authority is not None
-        settings = SecureSettings(
-            surroundings.authority, self._plan.deadline_seconds, surroundings.clock, self._noise_words(number)
-        )
-        task = self._plan.task_of(number)
-        return SecureCollector(grid, self._arrays(state.model), task, settings).collect(cohort)
+    ) -> tuple[UpdateSum | SecureTotal, dict[ReplyFate, int]]:
+        plan, clock, model = self._plan, self._surroundings.clock, self._arrays(state.model)
+        task = plan.task_of(state.round_number + 1)
+        if task.secure is not None:
+            assert self._surroundings.authority is not None
+            settings = SecureSettings(self._surroundings.authority, plan.deadline_seconds, clock)
+            return SecureCollector(grid, model, task, settings).collect(cohort)
+        total = UpdateSum(self._start, task.clip_norm)
+        replies = ask_cohort(grid, cohort, model, task, plan.deadline_seconds, clock)
+        return total, fold_replies(replies, len(cohort), total)
 
     def _next_model(
         self, state: FederationState, total: UpdateSum | SecureTotal
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the next model and smoothed update; below the quorum both stay as they are."""
+        """Return the next model and smoothed update; below the quorum, or without a sum, both stay as they are."""
         mean = self._mean(total, state.round_number + 1) if total.folded >= self._plan.quorum else None
         if mean is None:
             return state.model, state.smoothed
         return step_global_model(state.model, state.smoothed, mean, self._plan.step)
 
     def _mean(self, total: UpdateSum | SecureTotal, number: int) -> NDArray[np.float64] | None:
-        """Return the mean update under the plan's privacy; ``None`` where a secure round was aborted."""
         privacy, simulated = self._plan.person_privacy, self._plan.simulated_cohort
-        if privacy is None:
-            return total.mean() if isinstance(total, UpdateSum) else None
-        if isinstance(total, UpdateSum):
-            return total.private_mean(privacy, self._noise(number), simulated)
-        return None if total.update is None else total.update / (simulated or privacy.cohort)
+        if isinstance(total, SecureTotal):
+            assert privacy is not None
+            return total.mean(simulated or privacy.cohort)
+        return total.mean() if privacy is None else total.private_mean(privacy, self._noise(number), simulated)
 
     def _save(self, state: FederationState) -> FederationState:
         assert state.report is not None
@@ -182,11 +172,6 @@ class Federation:
         if self._plan.task.seed is None:
             return SystemGaussian()
         return SeededGaussian(seeded_generator(self._plan.task.seed, round_number, SERVER, "server noise"))
-
-    def _noise_words(self, round_number: int) -> WordSource:
-        if self._plan.task.seed is None:
-            return SystemWords()
-        return SeededWords(seeded_generator(self._plan.task.seed, round_number, SERVER, "server noise"))
 
 
 def _fingerprint(plan: FederationPlan, start: Arrays) -> str:

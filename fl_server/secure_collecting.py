@@ -18,7 +18,7 @@ from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
 from models.domain.training import LocalTask
 from models.errors import ProtocolRefusedError, RoundAbortedError
-from models.privacy.randomness import WordSource
+from models.privacy.randomness import SeededWords, SystemWords, WordSource, seeded_generator
 from models.privacy.secure_aggregation import wire
 from models.privacy.secure_aggregation.server import ServerRound
 from models.privacy.secure_aggregation.session import Session, digest_model, digest_task
@@ -27,6 +27,9 @@ from models.privacy.vectors import Arrays
 
 LARGEST_MESSAGE = 16 * 2**20
 """Bytes of an array that a device may send; the longest vector needs 1/32 of it."""
+
+_SERVER = 0
+"""The server's place among the devices when generators are derived from a seed."""
 
 _LOST = {ErrorCode.NODE_UNAVAILABLE, ErrorCode.MESSAGE_UNAVAILABLE, ErrorCode.REPLY_MESSAGE_UNAVAILABLE}
 
@@ -50,6 +53,10 @@ class SecureTotal:
     clipped_share: float | None = None
     aborted: str | None = None
 
+    def mean(self, cohort: int) -> NDArray[np.float64] | None:
+        """Return the sum divided by the cohort that its noise is meant for; ``None`` where there is no sum."""
+        return None if self.update is None else self.update / cohort
+
 
 @dataclass(frozen=True, slots=True)
 class SecureSettings:
@@ -59,13 +66,11 @@ class SecureSettings:
         authority: Public key of the enrolment authority.
         deadline_seconds: For each stage.
         clock: Time.
-        noise: Where the noise of devices that are missing from the largest cohort comes from.
     """
 
     authority: bytes
     deadline_seconds: float
     clock: Clock
-    noise: WordSource
 
 
 class SecureCollector:
@@ -165,7 +170,7 @@ class SecureCollector:
     def _open(self, total: NDArray[np.uint32]) -> SecureTotal:
         """Add the noise of the devices that are missing, so that the noise doesn't tell how many were there."""
         folded = self._folded()
-        total += self._code.draw_noise(self._session.terms.most_devices - folded, self._settings.noise)
+        total += self._code.draw_noise(self._session.terms.most_devices - folded, _noise_source(self._task))
         decoded = self._code.decode(total)
         return SecureTotal(folded, decoded.update, decoded.clipped / folded)
 
@@ -187,6 +192,12 @@ class SecureCollector:
         """Note why a device's vector isn't in the sum. What fails after that doesn't take it out again."""
         if self._fates[node] is ReplyFate.NO_REPLY and not (reply.has_error() and reply.error.code in _LOST):
             self._fates[node] = ReplyFate.FAILED
+
+
+def _noise_source(task: LocalTask) -> WordSource:
+    if task.seed is None:
+        return SystemWords()
+    return SeededWords(seeded_generator(task.seed, task.round_number, _SERVER, "missing noise shares"))
 
 
 def _replies(grid: Grid, messages: Mapping[int, Message], settings: SecureSettings) -> Iterator[tuple[int, Message]]:

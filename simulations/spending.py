@@ -15,7 +15,6 @@ from fl_server.rounds import FederationPlan
 from models.domain.privacy import (
     Adversary,
     CallPrivacy,
-    DistributedNoise,
     NeighbouringRelation,
     PersonPrivacy,
     PrivacyMode,
@@ -23,7 +22,7 @@ from models.domain.privacy import (
     PrivacyUnit,
     SimulatedCounts,
 )
-from models.domain.secure_aggregation import SecureTerms
+from models.domain.secure_aggregation import DistributedNoise, SecureTerms
 from models.domain.training import LocalTask
 from models.privacy.accounting import state_person_privacy
 from models.privacy.secure_aggregation.quorum import bound_cohort

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from models.domain.secure_aggregation import DistributedNoise
 from models.errors import UsageError
 
 
@@ -49,23 +50,6 @@ class NeighbouringRelation(StrEnum):
     ADD_OR_REMOVE = "add_or_remove"
     REPLACE = "replace"
     ZERO_OUT = "zero_out"
-
-
-@dataclass(frozen=True, slots=True)
-class DistributedNoise:
-    """Discrete Gaussian noise that devices add in shares, on a grid of whole numbers.
-
-    Attributes:
-        shares: Devices whose noise is in every sum that is unmasked (the quorum); more only add to it.
-        deviation: Standard deviation of each one's noise, in spacings of the grid.
-        sensitivity: Largest L2 norm of a device's rounded vector, in spacings.
-        dimension: Coordinates of the vector, at most.
-    """
-
-    shares: int
-    deviation: float
-    sensitivity: float
-    dimension: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,3 +47,20 @@ class SecureTerms:
             raise UsageError(f"expected a quorum of {FEWEST_DEVICES} to {self.most_devices}, got {self.quorum}")
         if not (math.isfinite(self.noise_deviation) and self.noise_deviation > 0):
             raise UsageError(f"expected a noise deviation above 0, got {self.noise_deviation}")
+
+
+@dataclass(frozen=True, slots=True)
+class DistributedNoise:
+    """Discrete Gaussian noise that devices add in shares, on a grid of whole numbers.
+
+    Attributes:
+        shares: Devices whose noise is in every sum that is unmasked (the quorum); more only add to it.
+        deviation: Standard deviation of each one's noise, in spacings of the grid.
+        sensitivity: Largest L2 norm of a device's rounded vector, in spacings.
+        dimension: Coordinates of the vector, at most.
+    """
+
+    shares: int
+    deviation: float
+    sensitivity: float
+    dimension: int

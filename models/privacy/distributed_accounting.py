@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
-from models.domain.privacy import DistributedNoise
+from models.domain.secure_aggregation import DistributedNoise
 from models.errors import UsageError
 
 _WHOLE_ORDERS = (*range(2, 65), *range(68, 129, 4), 160, 192, 256)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.domain.privacy import DistributedNoise
-from models.domain.secure_aggregation import SecureTerms
+from models.domain.secure_aggregation import DistributedNoise, SecureTerms
 from models.errors import ProtocolRefusedError, UsageError
 from models.privacy.clipping import clip_update, update_norm
 from models.privacy.discrete_gaussian import sample_discrete_gaussian

@@ -34,7 +34,7 @@ def run_a_round(plan, calls: int) -> tuple[list[Message], InProcessGrid]:
     heard: list[bytes] = []
     app = build_secure_client_app(lambda _device: some_calls(calls), ENROLMENT.credentials_of)
     grid = InProcessGrid(app, DEVICES, wiretap=heard.append)
-    settings = SecureSettings(ENROLMENT.authority, 10.0, TestClock().clock(), SystemWords())
+    settings = SecureSettings(ENROLMENT.authority, 10.0, TestClock().clock())
     total, _ = SecureCollector(grid, start_parameters(), plan.task_of(1), settings).collect(range(1, DEVICES + 1))
     assert total.update is not None
     return [message_from_proto(ProtoMessage.FromString(crossing)) for crossing in heard], grid
@@ -200,7 +200,7 @@ def test_a_model_other_than_the_announced_one_gets_no_vector():
             return super()._collect_masked()
 
     app = build_secure_client_app(lambda _device: some_calls(3), ENROLMENT.credentials_of)
-    settings = SecureSettings(ENROLMENT.authority, 10.0, TestClock().clock(), SystemWords())
+    settings = SecureSettings(ENROLMENT.authority, 10.0, TestClock().clock())
     grid = InProcessGrid(app, DEVICES)
     collector = SwappingCollector(grid, start_parameters(), PLAN.task_of(1), settings)
     total, fates = collector.collect(range(1, DEVICES + 1))

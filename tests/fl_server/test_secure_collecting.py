@@ -17,7 +17,6 @@ from models.domain.messages import SECURE, UPDATE, SecureStage
 from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
 from models.privacy.clipping import clip_update
-from models.privacy.randomness import SystemWords
 from models.privacy.secure_vector import VectorCode
 from models.privacy.vectors import flatten
 from tests.secure_federation import ENROLMENT, QUORUM, lose, secure_app, secure_grid, secure_plan
@@ -30,7 +29,7 @@ NODES = list(range(1, DEVICES + 1))
 
 
 def collect(grid, plan=QUIET, cohort=NODES, clock: Clock | None = None) -> tuple[SecureTotal, dict[ReplyFate, int]]:
-    settings = SecureSettings(ENROLMENT.authority, 10.0, clock or TestClock().clock(), SystemWords())
+    settings = SecureSettings(ENROLMENT.authority, 10.0, clock or TestClock().clock())
     return SecureCollector(grid, start_parameters(), plan.task_of(1), settings).collect(cohort)
 
 

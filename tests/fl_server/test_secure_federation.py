@@ -11,7 +11,7 @@ from models.domain.messages import SecureStage
 from models.domain.round import ReplyFate
 from models.errors import UsageError
 from tests.secure_federation import SecureWatcher, lose, secure_app, secure_grid, secure_plan
-from tests.small_federation import DEVICES, run_federation, same_arrays, start_parameters
+from tests.small_federation import DEVICES, Watcher, run_federation, same_arrays, start_parameters
 
 PLAN = secure_plan()
 LOST = lose({2: SecureStage.MASKED})
@@ -70,6 +70,11 @@ def test_reports_of_secure_rounds_come_back_from_their_checkpoints(tmp_path):
     again.run(secure_grid())
     assert watcher.published[0].number == 3
     assert watcher.published[0].clipped_share is not None
+
+
+def test_secure_rounds_without_an_authority_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="certifies devices"):
+        Federation(PLAN, start_parameters(), tmp_path, Watcher().surroundings())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDp
 from dp_accounting.pld import privacy_loss_distribution as pld
 from dp_accounting.rdp import RdpAccountant
 
-from models.domain.privacy import Adversary, DistributedNoise, PersonPrivacy
+from models.domain.privacy import Adversary, PersonPrivacy
+from models.domain.secure_aggregation import DistributedNoise
 from models.errors import UsageError
 from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT, person_epsilon, state_person_privacy
 from models.privacy.distributed_accounting import distributed_epsilon, sampled_divergence, sum_divergence
