@@ -101,9 +101,9 @@ class DeviceRound:
             raise ProtocolRefusedError("the model is another than this device signed")
         if not set(inbox) <= set(self._neighbours):
             raise ProtocolRefusedError("a box is from no neighbour")
-        if len(inbox) < self._threshold:
-            raise ProtocolRefusedError("too few neighbours are left")
         self._held = {sender: self._open_box(sender, box) for sender, box in sorted(inbox.items())}
+        if sum(held is not None for held in self._held.values()) < self._threshold:
+            raise ProtocolRefusedError("too few neighbours are left")
         masked, stream = vector.copy(), MaskStream(len(vector))
         stream.add(masked, self._seed)
         for other in self._held:

@@ -103,11 +103,18 @@ def _exposure(devices: int, dropout: float, shape: Neighbourhood, threat_model: 
 
     An active server gets one share of each honest neighbour and both of each traitor's, so that
     2 * threshold - degree traitors suffice it. The ring falls apart where degree / 2 in a row are gone, at two places.
+    An active server chooses who is gone; but whoever stands beside the gap then lacks half of its neighbours, and
+    its seed can be rebuilt only with shares of traitors in the gap: threshold - degree / 2 of them, at both places.
     """
-    traitors = math.ceil(COLLUDING * devices)
-    enough = 2 * shape.threshold - shape.degree if threat_model is ThreatModel.ACTIVE else shape.threshold
+    traitors, half = math.ceil(COLLUDING * devices), shape.degree // 2
+    if threat_model is ThreatModel.ACTIVE:
+        enough = 2 * shape.threshold - shape.degree
+        gap = _hypergeometric_tail(devices, traitors, half, shape.threshold - half)
+    else:
+        enough = shape.threshold
+        gap = min(1.0, dropout + traitors / devices) ** half
     captured = devices * _hypergeometric_tail(devices - 1, traitors, shape.degree, enough)
-    return captured + math.comb(devices, 2) * min(1.0, dropout + traitors / devices) ** shape.degree
+    return captured + math.comb(devices, 2) * gap**2
 
 
 def _hypergeometric_tail(total: int, marked: int, drawn: int, least: int) -> float:

@@ -9,7 +9,7 @@ from models.domain.secure_aggregation import ThreatModel
 from models.errors import ProtocolRefusedError, RoundAbortedError
 from models.privacy.secure_aggregation.device import Stage
 from models.privacy.secure_aggregation.statements import SharedSecrets
-from tests.secure_rounds import PlayedRound, play_until, sum_of, terms_for, vector_of
+from tests.secure_rounds import MODEL, PlayedRound, play_until, sum_of, terms_for, vector_of
 
 CURIOUS = ThreatModel.HONEST_BUT_CURIOUS
 
@@ -23,6 +23,15 @@ def test_a_box_that_doesnt_open_costs_one_share_and_not_the_round():
     played.mask()
     played.sign()
     assert np.array_equal(played.unmask(), sum_of(list(range(6))))
+
+
+def test_a_device_whose_boxes_mostly_dont_open_sends_no_vector():
+    """So it is where the server shows devices different rosters: the key of each box depends on the roster."""
+    played = play_until(Stage.MASK, CURIOUS, devices=6)
+    inbox = {sender: bytes(len(box)) for sender, box in played.inboxes[0].items()}
+    party = next(played.parties[device] for device, place in played.places.items() if place == 0)
+    with pytest.raises(ProtocolRefusedError, match="too few neighbours"):
+        party.mask(inbox, MODEL, vector_of(0))
 
 
 def test_wrong_shares_end_the_round_without_a_sum():

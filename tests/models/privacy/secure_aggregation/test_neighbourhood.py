@@ -17,7 +17,7 @@ from models.privacy.secure_aggregation.neighbourhood import (
     choose_neighbourhood,
     signatures_needed,
 )
-from models.privacy.secure_aggregation.neighbours import draw_neighbours
+from models.privacy.secure_aggregation.neighbours import _order, draw_neighbours
 
 CURIOUS, ACTIVE = ThreatModel.HONEST_BUT_CURIOUS, ThreatModel.ACTIVE
 
@@ -93,3 +93,17 @@ def test_a_graph_that_is_too_thin_aborts_many_rounds_and_the_chosen_one_none():
     assert abort_probability(100, 0.2, thin, CURIOUS) == 1.0
     for graph_of in (ring, drawn_apart):
         assert share_of_aborts(graph_of, chosen, 200) == 0
+
+
+def test_whoever_stands_beside_a_gap_in_the_ring_cant_be_unmasked():
+    """An active server that leaves out two runs of neighbours cuts the ring, but not so that a part could be opened."""
+    devices = 200
+    shape = choose_neighbourhood(devices, 0.05, ACTIVE)
+    graph = draw_neighbours(bytes(32), devices, shape.degree)
+    half = shape.degree // 2
+    order = _order(bytes(32), devices)
+    start = devices // 2
+    gap = {order[index] for index in range(start, start + half)}
+    beside = order[start - 1]
+    assert gap < set(graph[beside])
+    assert len(set(graph[beside]) - gap) == half < shape.threshold
