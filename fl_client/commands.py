@@ -9,36 +9,41 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from fl_client.detection import Judgement, earliest_warning, judge_call
-from fl_client.releases import trust_root, update_release
+from fl_client.detection import TEMPLATES, Judgement, earliest_warning, judge_call
+from fl_client.local_model import LocalModel
 from models.command import console, print_json
 from models.corpus.reader import read_calls
+from models.detector.checked_explanation import CheckedExplainer
 from models.detector.explanation import VERDICT_NAMES
 from models.detector.onnx_contract import ModelVariant
 from models.detector.runtime import OnnxDetector
 from models.domain.call import Call
 from models.domain.release import Verdict
-from models.errors import ModelFileError, UsageError
+from models.errors import CallFileError, ModelFileError
 
 _COLOURS = {Verdict.NORMAL: "green", Verdict.SUSPICIOUS: "yellow", Verdict.DANGEROUS: "bold red"}
 
 
-def detect_calls(model: Path, calls: Path, only: str | None, as_json: bool) -> None:
+def detect_calls(
+    model: Path, calls: Path, only: str | None, as_json: bool, local_model: LocalModel | None = None
+) -> None:
     """Judge the calls of a file as they grow, or one of them, and print every judgement.
 
     Raises:
-        CallFileError: The file can't be used.
+        CallFileError: The file can't be used, or holds no call of that id.
         ModelFileError: No detector loads from ``model``.
-        UsageError: There is no call of that id.
     """
-    chosen = _choose(read_calls(calls), only)
+    chosen = _choose(calls, only)
     detector = OnnxDetector.load(model)
-    judged = ((call, list(judge_call(call, detector))) for call in chosen)
+    checked = None if local_model is None else CheckedExplainer(local_model)
+    judged = ((call, list(judge_call(call, detector, checked or TEMPLATES))) for call in chosen)
     if as_json:
         print_json({"calls": [_call_as_json(call, judgements) for call, judgements in judged]})
-        return
-    for call, judgements in judged:
-        console.print(_call_as_table(call, judgements))
+    else:
+        for call, judgements in judged:
+            console.print(_call_as_table(call, judgements))
+    if checked and checked.replaced:
+        console.print(f"the language model gave no usable reason for {checked.replaced} of {checked.asked} warnings")
 
 
 def update_device(base_url: str, home: Path, root: Path | None, as_json: bool) -> None:
@@ -50,6 +55,9 @@ def update_device(base_url: str, home: Path, root: Path | None, as_json: bool) -
         SignatureRefusedError: What it sent isn't what was signed, is old, or has expired.
         ModelFileError: The root can't be read, or no detector loads from the release.
     """
+    # Only here: TUF and HTTP take longer to load than a call to judge.
+    from fl_client.releases import trust_root, update_release
+
     if root is not None:
         trust_root(home, _read_root(root))
     update = update_release(home, base_url, _try_release)
@@ -68,10 +76,10 @@ def _try_release(directory: Path) -> None:
         OnnxDetector.load(directory, variant)
 
 
-def _choose(calls: Sequence[Call], only: str | None) -> Sequence[Call]:
-    chosen = [call for call in calls if only is None or call.id == only]
+def _choose(path: Path, only: str | None) -> Sequence[Call]:
+    chosen = [call for call in read_calls(path) if only is None or call.id == only]
     if not chosen:
-        raise UsageError(f"there is no call {only!r} in the file")
+        raise CallFileError(path, None, f"there is no call {only!r} in the file")
     return chosen
 
 

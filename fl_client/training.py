@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from fl_client.private_training import CallSteps, train_privately
+from fl_client.private_training import train_privately
 from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters, write_parameters
-from models.domain.training import LocalTask
+from models.domain.training import CallSteps, LocalTask
 from models.privacy.clipping import clip_update, update_norm
 from models.privacy.randomness import seeded_generator
 from models.privacy.vectors import Arrays, flatten, unflatten
@@ -27,10 +27,13 @@ class LabelledWords:
     Attributes:
         embedded: Embedded words from the call's start, shape (T, D); T may be 0.
         label: 1 vishing, 0 normal.
+        key: The call's name in the device's own store; it stays the same when the call is labelled anew. Calls without
+            one count as one call in the ledger.
     """
 
     embedded: NDArray[np.float32]
     label: int
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class LocalResult:
     Attributes:
         update: Trained minus global parameters, clipped. The only thing that leaves the device.
         norm: L2 norm before clipping. Stays on the device; a simulator may look.
-        call_steps: DP-SGD steps to charge to the device's ledger, ``None`` where calls are not protected.
+        call_steps: DP-SGD steps that were taken, ``None`` where calls are not protected or there are none.
     """
 
     update: Arrays

@@ -1,6 +1,7 @@
 """From the devices' updates to the next global model: fold, noise, divide by the target cohort, step with momentum.
 
-Source: McMahan et al. 2018 (DP-FedAvg, fixed-denominator estimator) and Hsu et al. 2019 (server momentum).
+Sources: McMahan et al. 2018 (DP-FedAvg, fixed-denominator estimator); Hsu et al. 2019 (server momentum); Andrew et al.
+2021 (adaptive clipping).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.domain.privacy import PersonPrivacy
 from models.errors import UpdateRefusedError
+from models.privacy.adaptive_clipping import UNCLIPPED_BELOW, noised_share, update_noise_multiplier
 from models.privacy.clipping import SPACINGS_PER_NORM, clip_update, to_grid, update_norm
 from models.privacy.randomness import GaussianSource
 from models.privacy.vectors import flatten, require_same_layout
@@ -55,6 +57,7 @@ class UpdateSum:
         self._largest_norm = LARGEST_UNCLIPPED_NORM if clip_norm is None else clip_norm * (1 + TOLERATED_EXCESS)
         self._sum = np.zeros(sum(array.size for array in like.values()), dtype=np.int64)
         self.folded = 0
+        self._unclipped = 0
 
     def fold(self, update: Mapping[str, NDArray[np.float32]]) -> None:
         """Add one device's update.
@@ -62,13 +65,10 @@ class UpdateSum:
         Raises:
             UpdateRefusedError: Another layout, a value that is not finite, or a norm above the limit. The sum stays.
         """
-        require_same_layout(update, self._like)
-        vector = flatten(update)
-        norm = update_norm(vector)
-        if norm > self._largest_norm:
-            raise UpdateRefusedError("too_large")
+        vector, norm = checked_vector(update, self._like, self._largest_norm)
         if self._clip_norm is not None:
             vector = clip_update(vector, self._clip_norm)
+            self._unclipped += norm < self._clip_norm * UNCLIPPED_BELOW
         self._sum += to_grid(vector, self._spacing)
         self.folded += 1
 
@@ -88,9 +88,47 @@ class UpdateSum:
                 on the mean is that of the larger cohort (Granqvist et al. 2024). ``None`` for real cohorts.
         """
         divisor = privacy.cohort if simulated_cohort is None else simulated_cohort
-        sigma = privacy.noise_multiplier * SPACINGS_PER_NORM * divisor / privacy.cohort
-        noise = np.rint(sigma * source.standard_normal(self._sum.size)).astype(np.int64)
+        deviation = noise_spacings(privacy, simulated_cohort)
+        noise = np.rint(deviation * source.standard_normal(self._sum.size)).astype(np.int64)
+        return self.noised_mean(noise, divisor)
+
+    def noised_mean(self, noise: NDArray[np.int64], divisor: int) -> NDArray[np.float64]:
+        """Return the sum with noise in grid spacings, both of shape (P,), divided by a number of devices."""
         return (self._sum + noise).astype(np.float64) * (self._spacing / divisor)
+
+    def noised_unclipped_share(
+        self, privacy: PersonPrivacy, source: GaussianSource, simulated_cohort: int | None
+    ) -> float:
+        """Return the noised share of updates that were no longer than the norm; the plan clips adaptively.
+
+        The server tells by an update's own length: a device says nothing more than the update.
+        """
+        assert privacy.adaptive is not None
+        balance = 2 * self._unclipped - self.folded
+        divisor = privacy.cohort if simulated_cohort is None else simulated_cohort
+        return noised_share(balance, privacy.adaptive, source, privacy.cohort, divisor)
+
+
+def checked_vector(
+    update: Mapping[str, NDArray[np.float32]], like: Mapping[str, NDArray[np.float32]], largest_norm: float
+) -> tuple[NDArray[np.float64], float]:
+    """Return an update as one vector of shape (P,), and its L2 norm.
+
+    Raises:
+        UpdateRefusedError: Another layout, a value that is not finite, or a norm above the limit.
+    """
+    require_same_layout(update, like)
+    vector = flatten(update)
+    norm = update_norm(vector)
+    if norm > largest_norm:
+        raise UpdateRefusedError("too_large")
+    return vector, norm
+
+
+def noise_spacings(privacy: PersonPrivacy, simulated_cohort: int | None) -> float:
+    """Return the standard deviation of the noise on a sum, in grid spacings."""
+    scale = 1.0 if simulated_cohort is None else simulated_cohort / privacy.cohort
+    return update_noise_multiplier(privacy) * SPACINGS_PER_NORM * scale
 
 
 def step_global_model(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fl_server.rounds import TakenPart, TookPart
 from models.domain.round import ReplyFate, RoundReport
 from models.durable_file import write_durably
 from models.errors import CheckpointError
@@ -26,12 +28,18 @@ class FederationState:
         model: Global parameters, shape (P,), float64: rounding to float32 happens only on the wire.
         smoothed: The server's smoothed update, shape (P,).
         report: The last round's report, ``None`` before the first. It is saved with the model, in one step.
+        clip_norm: Norm that the next round clips to, ``None`` where nothing is clipped.
+        tree_rounds: Rounds whose sums carry noise of the tree that grows; 0 without a tree.
+        took_part: Whom the server asked, and when; kept for a tree only.
     """
 
     round_number: int
     model: NDArray[np.float64]
     smoothed: NDArray[np.float64]
     report: RoundReport | None
+    clip_norm: float | None = None
+    tree_rounds: int = 0
+    took_part: TookPart = field(default_factory=dict)
 
 
 def save_checkpoint(folder: Path, state: FederationState, settings_digest: str) -> None:
@@ -43,6 +51,11 @@ def save_checkpoint(folder: Path, state: FederationState, settings_digest: str) 
         model=state.model,
         smoothed=state.smoothed,
         report=np.array(report),
+        clip_norm=np.array(math.nan if state.clip_norm is None else state.clip_norm),
+        tree_rounds=np.array(state.tree_rounds),
+        took_part=np.array(
+            [(node, taken.last_round, taken.rounds) for node, taken in state.took_part.items()], dtype=np.uint64
+        ).reshape(-1, 3),
         settings=np.array(settings_digest),
     )
     write_durably(_path(folder, state.round_number), buffer.getvalue())
@@ -59,6 +72,8 @@ def load_checkpoint(folder: Path, round_number: int, settings_digest: str) -> Fe
         with np.load(path, allow_pickle=False) as saved:
             digest, model, smoothed = str(saved["settings"]), saved["model"], saved["smoothed"]
             report = _read_report(str(saved["report"]))
+            clip_norm, tree_rounds = float(saved["clip_norm"]), int(saved["tree_rounds"])
+            took_part = {int(node): TakenPart(int(last), int(rounds)) for node, last, rounds in saved["took_part"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(
             f"{path}: this checkpoint can't be read; remove it to go on from the one before"
@@ -67,7 +82,8 @@ def load_checkpoint(folder: Path, round_number: int, settings_digest: str) -> Fe
         raise CheckpointError(
             f"{folder} holds a run with other settings; choose another --out, or run without --resume"
         )
-    return FederationState(round_number, model, smoothed, report)
+    clip = None if math.isnan(clip_norm) else clip_norm
+    return FederationState(round_number, model, smoothed, report, clip, tree_rounds, took_part)
 
 
 def last_round(folder: Path) -> int:

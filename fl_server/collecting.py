@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
+from numpy.typing import NDArray
 
-from fl_server.aggregation import UpdateSum
 from models.domain.messages import MODEL, TASK, UPDATE, task_to_values
 from models.domain.round import ReplyFate
 from models.domain.training import LocalTask
 from models.errors import UpdateRefusedError
-from models.privacy.vectors import Arrays
+from models.privacy.vectors import Arrays, require_same_layout
 
 MESSAGES_AT_ONCE = 16
 """Messages pushed before replies are taken in: bounds the replies that wait in memory."""
 
-PAUSE_SECONDS = 0.2
-"""Between two looks for replies."""
+LONGEST_HEADER = 4096
+"""Bytes before an array's numbers; NumPy writes 128."""
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
+"""Seconds between two looks for replies: short while they come, twice as long after each look that found none."""
 
 _LOST = {
     ErrorCode.NODE_UNAVAILABLE,
@@ -41,32 +46,109 @@ class Clock:
     pause: Callable[[float], None] = time.sleep
 
 
-def ask_cohort(
-    grid: Grid, cohort: Sequence[int], model: Arrays, task: LocalTask, deadline_seconds: float, clock: Clock
-) -> Iterator[Message]:
-    """Send a cohort its task and yield replies as they come, until all are there or the deadline has passed."""
-    deadline = clock.now() + deadline_seconds
-    pending: set[str] = set()
-    for batch in _batches(_requests(grid, cohort, model, task)):
-        pending |= set(grid.push_messages(batch))
-        yield from _replies(grid, pending)
-    while pending and clock.now() < deadline:
-        yield from _replies(grid, pending)
-        if pending:
-            clock.pause(PAUSE_SECONDS)
+class Updates(Protocol):
+    """What takes in the updates of a round."""
+
+    @property
+    def folded(self) -> int:
+        """Updates taken in."""
+        ...
+
+    def fold(self, update: Arrays) -> None:
+        """Take in one update, or raise ``UpdateRefusedError``."""
+        ...
 
 
-def fold_replies(replies: Iterable[Message], asked: int, total: UpdateSum) -> dict[ReplyFate, int]:
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How long a round waits.
+
+    Attributes:
+        deadline_seconds: For all replies.
+        patience_seconds: So much longer while ``lacks_quorum`` says so.
+        lacks_quorum: Whether replies are still too few.
+    """
+
+    deadline_seconds: float
+    patience_seconds: float = 0.0
+    lacks_quorum: Callable[[], bool] = lambda: False
+
+
+class Replies:
+    """A cohort is sent its task, and its replies are given out as they come: each device's first, and no stranger's.
+
+    ``sent_again`` counts what came after a device's first.
+    """
+
+    def __init__(
+        self, grid: Grid, cohort: Sequence[int], model: Arrays, task: LocalTask, waiting: Waiting, clock: Clock
+    ) -> None:
+        """Prepare; nothing is sent before the replies are asked for."""
+        self._grid, self._clock, self._waiting = grid, clock, waiting
+        self._begun = clock.now()
+        self._requests = _requests(grid, cohort, model, task, self._seconds_left)
+        self._round = str(task.round_number)
+        self._pending: set[str] = set()
+        self._answered: set[str] = set()
+        self.sent_again = 0
+
+    def __iter__(self) -> Iterator[Message]:
+        """Yield replies until all are there or the time is over. Whoever isn't asked by then isn't asked any more."""
+        for batch in _batches(self._requests):
+            if not self._waits():
+                return
+            self._pending |= set(self._grid.push_messages(batch))
+            yield from self._pull()
+        pause = SHORTEST_PAUSE
+        while self._pending and self._waits():
+            before = len(self._pending)
+            yield from self._pull()
+            pause = SHORTEST_PAUSE if len(self._pending) < before else min(2 * pause, LONGEST_PAUSE)
+            if self._pending:
+                self._clock.pause(pause)
+
+    def _seconds_left(self) -> float:
+        """Return how long a message may live: a device refuses it afterwards."""
+        waiting = self._waiting
+        return self._begun + waiting.deadline_seconds + waiting.patience_seconds - self._clock.now()
+
+    def _waits(self) -> bool:
+        left = self._seconds_left()
+        return left > self._waiting.patience_seconds or (left > 0 and self._waiting.lacks_quorum())
+
+    def _pull(self) -> Iterator[Message]:
+        """Yield the replies that are there. A reply is known by what it answers: failed nodes don't give their id."""
+        for reply in self._grid.pull_messages(list(self._pending)):
+            answers = reply.metadata.reply_to_message_id
+            self.sent_again += answers in self._answered
+            if answers in self._pending:
+                self._pending.remove(answers)
+                self._answered.add(answers)
+                yield reply
+
+
+def fold_replies(
+    replies: Iterable[Message], asked: int, total: Updates, like: Arrays, round_number: int
+) -> dict[ReplyFate, int]:
     """Fold every usable reply into ``total`` and count what became of each device.
 
     No reply, however broken, stops the round.
+
+    Args:
+        replies: As they come.
+        asked: Devices of the cohort; those without a reply are counted, too.
+        total: Takes in the updates.
+        like: The global model's arrays, which every update's must be like.
+        round_number: Replies to another round are refused.
     """
-    fates = Counter(_fold(reply, total) for reply in replies)
+    fates = Counter(_fold(reply, total, like, str(round_number)) for reply in replies)
     fates[ReplyFate.NO_REPLY] += asked - fates.total()
     return {fate: count for fate, count in fates.items() if count}
 
 
-def _requests(grid: Grid, cohort: Sequence[int], model: Arrays, task: LocalTask) -> Iterator[Message]:
+def _requests(
+    grid: Grid, cohort: Sequence[int], model: Arrays, task: LocalTask, seconds_left: Callable[[], float]
+) -> Iterator[Message]:
     content = RecordDict(
         {
             MODEL: ArrayRecord({name: Array(array) for name, array in model.items()}),
@@ -74,7 +156,7 @@ def _requests(grid: Grid, cohort: Sequence[int], model: Arrays, task: LocalTask)
         }
     )
     for node_id in cohort:
-        yield grid.create_message(content, "train", node_id, str(task.round_number))
+        yield grid.create_message(content, "train", node_id, str(task.round_number), max(seconds_left(), 0.0))
 
 
 def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
@@ -82,35 +164,48 @@ def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
-def _replies(grid: Grid, pending: set[str]) -> Iterator[Message]:
-    """Yield the replies that are there. A reply is known by what it answers: failed nodes don't give their id."""
-    for reply in grid.pull_messages(list(pending)):
-        if reply.metadata.reply_to_message_id in pending:
-            pending.remove(reply.metadata.reply_to_message_id)
-            yield reply
-
-
-def _fold(reply: Message, total: UpdateSum) -> ReplyFate:
+def _fold(reply: Message, total: Updates, like: Arrays, round_name: str) -> ReplyFate:
     if reply.has_error():
         return ReplyFate.NO_REPLY if reply.error.code in _LOST else ReplyFate.FAILED
+    if reply.metadata.group_id != round_name:
+        return ReplyFate.WRONG_ROUND
     try:
-        total.fold(_update_in(reply))
+        total.fold(_update_in(reply, like))
     except UpdateRefusedError as refused:
         return ReplyFate(refused.fate)
     return ReplyFate.FOLDED
 
 
-def _update_in(reply: Message) -> Arrays:
-    """Return the arrays of a reply.
+def _update_in(reply: Message, like: Arrays) -> Arrays:
+    """Return the arrays of a reply. Nothing larger than the model is read.
 
     Raises:
-        UpdateRefusedError: The reply holds no update, or bytes that are no array.
+        UpdateRefusedError: The reply holds no update, another layout, too many bytes, or bytes that are no array.
     """
+    record = reply.content.array_records.get(UPDATE)
+    if record is None or list(record) != list(like):
+        raise UpdateRefusedError(ReplyFate.WRONG_KEYS)
+    require_same_layout({name: _claimed(array) for name, array in record.items()}, like)
+    if any(len(array.data) > like[name].nbytes + LONGEST_HEADER for name, array in record.items()):
+        raise UpdateRefusedError(ReplyFate.TOO_LARGE)
     try:
-        arrays = {name: array.numpy() for name, array in reply.content.array_records[UPDATE].items()}
+        return {name: array.numpy() for name, array in record.items()}
     except Exception as error:  # NumPy's reader raises a dozen types on crafted bytes; none may stop the round
         raise UpdateRefusedError(ReplyFate.WRONG_SHAPE) from error
-    # np.load gives an open archive, not an array, for the bytes of a zip file.
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise UpdateRefusedError(ReplyFate.WRONG_SHAPE)
-    return arrays
+
+
+def _claimed(array: Array) -> NDArray[np.float32]:
+    """Return an array without numbers of the shape and type that NumPy's header claims: what would be read.
+
+    Raises:
+        UpdateRefusedError: The bytes don't begin with NumPy's header.
+    """
+    try:
+        header = io.BytesIO(array.data)
+        version = np.lib.format.read_magic(header)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read_header(header)
+        # No memory behind it, however large a header claims to be.
+        return np.broadcast_to(np.zeros((), dtype=kind), shape)
+    except Exception as error:  # as above
+        raise UpdateRefusedError(ReplyFate.WRONG_SHAPE) from error

@@ -8,29 +8,46 @@ charged once. With people's devices the noise is fresh, so every attempt counts.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from models.domain.privacy import Adversary, PersonPrivacy
+from models.domain.privacy import Adversary, Mechanism, PersonPrivacy
 from models.durable_file import append_durably, write_durably
 from models.errors import BudgetSpentError, CheckpointError
-from models.privacy.accounting import person_epsilon
+from models.privacy.accounting import person_epsilon, sampled_gaussian_epsilon, trees_mechanism
+from models.privacy.tree_accounting import planned_trees, trees_sensitivity_squared
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One payment: for a round, and whether a tree of noise starts with it."""
+
+    round_number: int
+    starts_tree: bool
 
 
 class PersonLedger:
-    """Rounds charged so far, in a file of JSON lines that only grows."""
+    """Rounds charged so far, in a file of JSON lines that only grows.
 
-    def __init__(self, path: Path, privacy: PersonPrivacy, settings_digest: str) -> None:
+    A line also says what was spent by then, against whom, and whether the figure is a simulated one, so that the file
+    explains itself to an auditor.
+    """
+
+    def __init__(self, path: Path, privacy: PersonPrivacy, settings_digest: str, *, simulated: bool = False) -> None:
         """Open a ledger, or start one.
 
         Args:
             path: The file.
             privacy: What one charge pays for.
             settings_digest: Fingerprint of the run; charges of another run can't be counted as this one's.
+            simulated: The plan stands for more devices than run.
 
         Raises:
             CheckpointError: The file is damaged anywhere but in a last line that a kill cut short, or another run's.
         """
-        self._path, self._privacy, self._settings = path, privacy, settings_digest
+        self._path, self._privacy, self._settings, self._simulated = path, privacy, settings_digest, simulated
         self._charged = _read_charges(path, settings_digest)
 
     @property
@@ -38,31 +55,84 @@ class PersonLedger:
         """How often the mechanism was paid for."""
         return len(self._charged)
 
-    def charge(self, round_number: int, *, repeatable: bool) -> None:
+    def charge(self, round_number: int, *, repeatable: bool, starts_tree: bool = False) -> None:
         """Pay for a round before it runs.
 
         Args:
             round_number: Counts from 1.
             repeatable: The round's randomness is seeded, so running it again releases nothing new.
+            starts_tree: DP-FTRL: a tree of noise begins with this round.
 
         Raises:
-            BudgetSpentError: The plan's rounds are spent; nothing is charged.
+            BudgetSpentError: What the plan allows is spent; nothing is charged.
         """
-        if repeatable and round_number in self._charged:
+        if repeatable and any(charge.round_number == round_number for charge in self._charged):
             return
-        if self.charges >= self._privacy.rounds:
+        charged = [*self._charged, Charge(round_number, starts_tree)]
+        if not self._allowed(charged):
             raise BudgetSpentError(
                 f"round {round_number} refused: {self.charges} of {self._privacy.rounds} planned rounds are spent"
             )
-        append_durably(self._path, json.dumps({"round": round_number, "settings": self._settings}).encode())
-        self._charged.append(round_number)
+        append_durably(self._path, json.dumps(self._line(charged)).encode())
+        self._charged = charged
 
     def epsilon(self, against: Adversary = Adversary.RECIPIENTS) -> float:
         """Return user-level epsilon spent so far."""
-        return person_epsilon(self._privacy, against, self.charges)
+        return self._epsilon(self._charged, against)
+
+    def _allowed(self, charged: Sequence[Charge]) -> bool:
+        privacy = self._privacy
+        if privacy.mechanism is not Mechanism.FTRL:
+            return len(charged) <= privacy.rounds
+        # A kill cuts a tree short and begins another: what counts is what all of them spend together.
+        planned = planned_trees(privacy.rounds, privacy.tree_rounds)
+        limit, spent = (
+            trees_sensitivity_squared(trees, privacy.participations, privacy.separation)
+            for trees in (planned, _trees(charged))
+        )
+        return spent <= limit
+
+    def _epsilon(self, charged: Sequence[Charge], against: Adversary) -> float:
+        if self._privacy.mechanism is Mechanism.FTRL:
+            return sampled_gaussian_epsilon(*trees_mechanism(self._privacy, _trees(charged)), self._privacy.delta)
+        return person_epsilon(self._privacy, against, len(charged))
+
+    def _line(self, charged: Sequence[Charge]) -> dict[str, Any]:
+        return {
+            "round": charged[-1].round_number,
+            "starts_tree": charged[-1].starts_tree,
+            "epsilon": {against.value: self._epsilon(charged, against) for against in Adversary},
+            "delta": self._privacy.delta,
+            "mechanism": self._privacy.mechanism.value,
+            "simulated": self._simulated,
+            "settings": self._settings,
+        }
 
 
-def _read_charges(path: Path, settings_digest: str) -> list[int]:
+def read_spending(path: Path) -> list[dict[str, Any]]:
+    """Return what each charge of a ledger says of itself, in order; a last line that a kill cut short is left out.
+
+    Raises:
+        CheckpointError: There is no ledger, or it is damaged.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+        charges = [json.loads(line) for line in lines]
+        return [
+            {name: charge[name] for name in ("round", "epsilon", "delta", "mechanism", "simulated")}
+            for charge in charges
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: no privacy ledger that can be read") from error
+
+
+def _trees(charged: Sequence[Charge]) -> tuple[int, ...]:
+    """Return how many rounds each tree was charged for."""
+    starts = [place for place, charge in enumerate(charged) if charge.starts_tree]
+    return tuple(end - start for start, end in zip(starts, [*starts[1:], len(charged)], strict=True))
+
+
+def _read_charges(path: Path, settings_digest: str) -> list[Charge]:
     if not path.exists():
         return []
     whole, _, cut_short = path.read_bytes().rpartition(b"\n")
@@ -71,9 +141,10 @@ def _read_charges(path: Path, settings_digest: str) -> list[int]:
         # the middle of the repair can't lose the charges before it.
         write_durably(path, whole + b"\n" if whole else b"")
     try:
-        charges = [(int(charge["round"]), charge["settings"]) for charge in map(json.loads, whole.splitlines())]
+        lines = [json.loads(line) for line in whole.splitlines()]
+        charges = [(Charge(int(line["round"]), bool(line["starts_tree"])), line["settings"]) for line in lines]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: the privacy ledger is damaged; it can't be gone on with") from error
     if any(settings != settings_digest for _, settings in charges):
         raise CheckpointError(f"{path}: this privacy ledger belongs to a run with other settings")
-    return [round_number for round_number, _ in charges]
+    return [charge for charge, _ in charges]

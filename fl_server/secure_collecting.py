@@ -12,7 +12,7 @@ from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fl_server.collecting import PAUSE_SECONDS, Clock
+from fl_server.collecting import LONGEST_PAUSE, Clock
 from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, task_to_values
 from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
@@ -211,7 +211,7 @@ def _replies(grid: Grid, messages: Mapping[int, Message], settings: SecureSettin
                 yield pending.pop(reply.metadata.reply_to_message_id), reply
         if not pending or clock.now() >= deadline:
             return
-        clock.pause(PAUSE_SECONDS)
+        clock.pause(LONGEST_PAUSE)
 
 
 def _is_taken(take: Callable[[int, Message], None], node: int, reply: Message) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
 
-from models.errors import HearsayError
+from models.errors import HearsayError, OutputError
 
 INTERRUPTED = 130
 
@@ -18,9 +19,18 @@ console = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """Print one JSON object on one line of standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
-    sys.stdout.flush()
+    """Print one JSON object on one line of standard output.
+
+    Raises:
+        OutputError: Standard output is full or closed.
+    """
+    try:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still in the buffer would fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputError(f"standard output: {error.strerror}") from error
 
 
 def run_command(command: Callable[[], None]) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,6 +15,26 @@ def write_durably(path: Path, content: bytes) -> None:
     Raises:
         OSError: The folder is full, read-only or not a folder; the old content stays.
     """
+    with _written_beside(path, content) as unfinished:
+        os.replace(unfinished, path)
+    _sync_folder(path.parent)
+
+
+def create_durably(path: Path, content: bytes) -> None:
+    """Make a file in one step, readable by its owner only; one that is there already is never replaced.
+
+    Raises:
+        FileExistsError: There is something of that name.
+        OSError: The folder is full, read-only or not a folder.
+    """
+    with _written_beside(path, content) as unfinished:
+        os.link(unfinished, path)
+    _sync_folder(path.parent)
+
+
+@contextmanager
+def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
+    """Give a file of another name in the same folder with all the content on the disk; it is gone afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -20,11 +42,9 @@ def write_durably(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
+        yield Path(name)
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
 
 
 def append_durably(path: Path, line: bytes) -> None:

@@ -23,6 +23,10 @@ class BadInputError(HearsayError):
     exit_code = 3
 
 
+class ExclusiveProtectionsError(UsageError):
+    """Two protections were asked for that can't be had together."""
+
+
 class RefusedError(HearsayError):
     """A rule forbids it: consent, privacy budget, signature, quorum."""
 
@@ -56,6 +60,18 @@ class ScenarioFileError(BadInputError):
         super().__init__(f"{place}: {reason}")
 
 
+class PseudonymKeyError(BadInputError):
+    """The key of pseudonyms can't be read, written or used."""
+
+
+class WordVectorsFileError(BadInputError):
+    """A file of word vectors can't be made into an embedding."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}")
+
+
 class SplitError(BadInputError):
     """The calls can't be split so that both sides hold both labels."""
 
@@ -64,8 +80,16 @@ class ModelFileError(BadInputError):
     """A detector's files are missing, damaged or don't belong together."""
 
 
+class OutputError(BadInputError):
+    """What was asked for can't be written."""
+
+
 class CheckpointError(BadInputError):
     """A saved run can't be gone on with: damaged, or made under other settings."""
+
+
+class LedgerError(BadInputError):
+    """A device's privacy ledger can't be read or written, so nothing may be trained."""
 
 
 class ConsentRefusedError(RefusedError):
@@ -76,8 +100,32 @@ class BudgetSpentError(RefusedError):
     """A privacy budget doesn't allow one more use."""
 
 
+class TaskRefusedError(RefusedError):
+    """A device's own policy forbids a task: a seed, a wide clip, missing noise, another round or release, too late."""
+
+
+class QuorumError(RefusedError):
+    """Too few devices are there to begin a round."""
+
+
+class FolderInUseError(RefusedError):
+    """Another process works on this run."""
+
+
 class SignatureRefusedError(RefusedError):
     """A signature is missing, wrong, expired or replayed."""
+
+
+class KeyExposedError(RefusedError):
+    """A key can be read by others than its owner."""
+
+
+class OverwriteRefusedError(RefusedError):
+    """A file of that name is there and is kept."""
+
+    def __init__(self, path: object) -> None:
+        self.path = path
+        super().__init__(f"{path}: is there already and is not overwritten")
 
 
 class UpdateRefusedError(RefusedError):

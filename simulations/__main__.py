@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from models.command import run_command
-from models.domain.privacy import PrivacyMode
+from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode
+from models.domain.round import RobustRule
 from models.domain.secure_aggregation import ThreatModel
 from simulations.scenarios import DEFAULT_DRIFT, DRIFTS
 from simulations.settings import Engine
@@ -57,7 +58,22 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", default=Engine.LOCAL, choices=[*Engine], type=Engine, help="in this process, or Flower's on Ray"
     )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, metavar="W", help="processes of the local engine: all cores"
+    )
     parser.add_argument("--privacy", default="person", choices=[mode.value for mode in PrivacyMode])
+    parser.add_argument(
+        "--mechanism",
+        default="gaussian",
+        choices=[Mechanism.GAUSSIAN.value, Mechanism.FTRL.value],
+        help="what makes the noise for persons; ftrl relies on no draw of the cohort",
+    )
+    parser.add_argument(
+        "--clipping", default="fixed", choices=[rule.value for rule in ClippingRule], help="of persons' updates"
+    )
+    parser.add_argument(
+        "--robust", choices=[rule.value for rule in RobustRule], help="against bad devices, in the place of the mean"
+    )
     parser.add_argument(
         "--exact-population", action="store_true", help="calibrate to these devices; state their true epsilon"
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from flwr.app import ConfigRecord, Context, RecordDict
+from flwr.app import Context, RecordDict
 from pydantic import TypeAdapter
 
-from fl_client.app import OWN_ROUND, STEPS
+from fl_client.ledger import LedgerStore
 from fl_server.collecting import Clock
 from fl_server.federation import Federation, Surroundings, build_server_app
 from fl_server.registry import Registry, append_round
@@ -20,27 +19,16 @@ from models.durable_file import write_durably
 from models.errors import CheckpointError
 from models.privacy.randomness import seeded_generator
 from models.privacy.vectors import Arrays
+from simulations.devices import ledgers_in
 from simulations.enrolment import SimulatedEnrolment
 from simulations.field import Field
 from simulations.grid import RUN_ID, IsLost, SimulatedGrid
 from simulations.report.content import Clipping, RoundOutcome, SpentEpsilon, UpdateNorms
 from simulations.settings import RunSettings
-from simulations.spending import DeviceSteps, plan_federation, state_privacy
+from simulations.spending import CallSpending, plan_federation, state_privacy
 from simulations.workspace import Workspace
 
-DeviceStates = dict[int, DeviceSteps]
-"""Every device's own record of the DP-SGD steps it took, by node id."""
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedRound:
-    """A round, and the devices' own states after it, so that a resumed simulation has them too."""
-
-    outcome: RoundOutcome
-    device_states: DeviceStates
-
-
-_WATCHED = TypeAdapter(WatchedRound)
+_WATCHED = TypeAdapter(RoundOutcome)
 
 
 class WatchedFederation:
@@ -55,7 +43,8 @@ class WatchedFederation:
             workspace: Checkpoints, ledger and the simulator's own records go below its federation folder.
             registry: Each round's report is published there.
         """
-        self._plan, self._judge, self._folder = plan_federation(settings), field.judge, workspace.federation
+        self._plan, self._devices = plan_federation(settings), settings.devices
+        self._judge, self._folder = field.judge, workspace.federation
         # A run that goes on after a kill publishes its last round again: the same record twice is one.
         self.enrolment = SimulatedEnrolment()
         surroundings = Surroundings(
@@ -63,15 +52,15 @@ class WatchedFederation:
             self._watch,
             lambda report: append_round(registry, report),
             Clock(),
-            self.enrolment.authority,
+            authority=self.enrolment.authority,
         )
         self._federation = Federation(self._plan, field.base.parameters, self._folder / "server", surroundings)
+        self._ledgers = LedgerStore(ledgers_in(self._folder), at_once=False)
         self._grid: SimulatedGrid | None = None
 
     def run(self, grid: SimulatedGrid) -> None:
         """Run the rounds that are left; see `Federation.run` for the errors."""
         self._grid = grid
-        self._restore(grid)
         build_server_app(self._federation)(grid, Context(RUN_ID, 0, {}, RecordDict(), {}))
 
     def rounds_done(self) -> int:
@@ -84,50 +73,42 @@ class WatchedFederation:
 
     def outcomes(self) -> list[RoundOutcome]:
         """Return the rounds that are done, in order."""
-        return [self._watched(number).outcome for number in range(1, self._federation.rounds_done() + 1)]
+        return [self._watched(number) for number in range(1, self._federation.rounds_done() + 1)]
 
     def privacy(self) -> list[PrivacyStatement]:
         """Return what the rounds done so far guarantee."""
         done = self._federation.rounds_done()
-        states = self._watched(done).device_states if done else {}
-        return state_privacy(self._plan, done, states)
+        return state_privacy(self._plan, done, self._call_spending(done))
+
+    def _call_spending(self, rounds: int) -> CallSpending:
+        spent = self._ledgers.call_spending(rounds)
+        return {device: spent.get(device, []) for device in range(self._devices)}
 
     def _watch(self, report: RoundReport, model: Arrays) -> None:
         assert self._grid is not None
         measured = self._judge.measure(model)
-        states = {node: steps_of(self._grid.state_of(node)) for node in self._grid.get_node_ids()}
         outcome = RoundOutcome(
             report=report,
             kept_apart_f1=measured.f1,
             recall_by_type=measured.recall_by_type,
             spent=tuple(
                 SpentEpsilon(statement.unit, statement.against, statement.epsilon)
-                for statement in state_privacy(self._plan, report.number, states)
+                for statement in state_privacy(self._plan, report.number, self._call_spending(report.number))
             ),
-            norms=self._norms(),
+            norms=self._norms(report.clip_norm),
         )
-        write_durably(self._path(report.number), _WATCHED.dump_json(WatchedRound(outcome, states)))
+        write_durably(self._path(report.number), _WATCHED.dump_json(outcome))
 
-    def _norms(self) -> UpdateNorms | None:
-        """Return this round's update norms, and forget them on the devices so that the next round starts clean."""
+    def _norms(self, clip_norm: float | None) -> UpdateNorms | None:
+        """Return this round's update norms; the grid forgets them, so that the next round starts clean."""
         assert self._grid is not None
-        states = [self._grid.state_of(node) for node in self._grid.get_node_ids()]
-        norms = np.array([state.pop(OWN_ROUND)["norm"] for state in states if OWN_ROUND in state], dtype=np.float64)
+        norms = np.array(self._grid.take_norms(), dtype=np.float64)
         if not norms.size:
             return None
-        clip_norm = self._plan.task.clip_norm
         clipping = Clipping(clip_norm, float((norms > clip_norm).mean())) if clip_norm is not None else None
         return UpdateNorms(float(norms.min()), float(np.median(norms)), float(norms.max()), clipping)
 
-    def _restore(self, grid: SimulatedGrid) -> None:
-        done = self._federation.rounds_done()
-        states = self._watched(done).device_states if done else {}
-        for node, steps in states.items():
-            if steps.steps:
-                values = {"noise": list(steps.noise), "rates": list(steps.rates), "steps": list(steps.steps)}
-                grid.restore_state(node, RecordDict({STEPS: ConfigRecord(values)}))  # type: ignore[arg-type]
-
-    def _watched(self, round_number: int) -> WatchedRound:
+    def _watched(self, round_number: int) -> RoundOutcome:
         path = self._path(round_number)
         try:
             return _WATCHED.validate_json(path.read_bytes())
@@ -136,13 +117,6 @@ class WatchedFederation:
 
     def _path(self, round_number: int) -> Path:
         return self._folder / "simulator" / f"round-{round_number:04d}.json"
-
-
-def steps_of(state: RecordDict) -> DeviceSteps:
-    """Return the DP-SGD steps in a device's own Flower state."""
-    record = state.config_records.get(STEPS) or ConfigRecord()
-    noise, rates, steps = (tuple(record.get(name, ())) for name in ("noise", "rates", "steps"))  # type: ignore[arg-type]
-    return DeviceSteps(noise, rates, steps)  # type: ignore[arg-type]
 
 
 def drop_out(seed: int, share: float) -> IsLost:

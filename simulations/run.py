@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fl_client.api_client import open_connection
-from fl_client.app import build_client_app
-from fl_client.secure_training import build_secure_client_app
 from fl_server.registry import Registry, create_registry
 from fl_server.release.gate import Condition
 from models.corpus.scenario import load_scenarios
@@ -23,11 +22,11 @@ from models.domain.privacy import PrivacyMode, PrivacyStatement
 from models.domain.statistic import REPORTS_BEFORE_RELEASE
 from models.durable_file import write_durably
 from simulations.data import gather_calls
+from simulations.devices import device_world
 from simulations.federating import WatchedFederation, drop_out
 from simulations.field import Field, lay_field
-from simulations.grid import InProcessGrid, Wiretap
+from simulations.grid import InProcessGrid, SimulatedGrid, Wiretap, WorkerGrid
 from simulations.listening import Device, install_release, listen, make_demo_call
-from simulations.population import Population
 from simulations.progress import Advance, ProgressBars
 from simulations.ray_engine.engine import run_on_ray
 from simulations.releasing import ReleaseStage, release_best_round
@@ -130,22 +129,34 @@ def _federate(
     with bars.step(f"Training on {settings.devices} devices, {settings.rounds} rounds", messages) as advance:
         match settings.engine:
             case Engine.LOCAL:
-                federation.run(_local_grid(settings, field, federation, taps, advance))
+                with _local_grid(settings, field, workspace, federation, taps, advance) as grid:
+                    federation.run(grid)
             case Engine.RAY:
                 run_on_ray(settings, workspace, federation, advance)
     return federation
 
 
+@contextmanager
 def _local_grid(
-    settings: RunSettings, field: Field, federation: WatchedFederation, taps: Taps, advance: Advance
-) -> InProcessGrid:
-    calls_of = Population(field.dealt, field.base.embedding).calls_of
+    settings: RunSettings,
+    field: Field,
+    workspace: Workspace,
+    federation: WatchedFederation,
+    taps: Taps,
+    advance: Advance,
+) -> Iterator[SimulatedGrid]:
+    """Yield devices in this process, or shared out among workers where there are several."""
+    world, is_lost = device_world(field, workspace.federation), drop_out(settings.seed, settings.dropout)
     if settings.privacy is PrivacyMode.SECURE:
-        client_app = build_secure_client_app(calls_of, federation.enrolment.credentials_of)
-    else:
-        client_app = build_client_app(calls_of)
-    is_lost = drop_out(settings.seed, settings.dropout)
-    return InProcessGrid(client_app, settings.devices, is_lost, taps.grid, advance)
+        # A device's secrets live in one process for one round.
+        app = world.build_secure_app(federation.enrolment.credentials_of)
+        yield InProcessGrid(app, settings.devices, is_lost, taps.grid, advance)
+        return
+    if settings.workers == 1:
+        yield InProcessGrid(world.build_app(), settings.devices, is_lost, taps.grid, advance)
+        return
+    with WorkerGrid(world.build_app, settings.workers, settings.devices, is_lost, taps.grid, advance) as grid:
+        yield grid
 
 
 def _use_release(
@@ -205,8 +216,16 @@ def _facts(settings: RunSettings, drift: Drift, seconds: float) -> RunFacts:
         unseen_type=drift.new_type if settings.base is None else None,
         own_calls=settings.calls is not None,
         seconds=seconds,
-        settings={"rounds": str(settings.rounds), "seed": str(settings.seed), "dropout": f"{settings.dropout:.0%}"},
+        settings=_shown(settings),
     )
+
+
+def _shown(settings: RunSettings) -> dict[str, str]:
+    """Return the further settings that the page shows; of the protections those that were asked for."""
+    shown = {"rounds": str(settings.rounds), "seed": str(settings.seed), "dropout": f"{settings.dropout:.0%}"}
+    if settings.privacy.protects_persons:
+        shown |= {"mechanism": settings.mechanism.value, "clipping": settings.clipping.value}
+    return shown | ({"robust": settings.robust.value} if settings.robust else {})
 
 
 def _conclude(content: ReportContent, release: ReleaseStage, workspace: Workspace) -> Outcome:

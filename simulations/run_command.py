@@ -14,11 +14,13 @@ from rich.table import Table
 
 from fl_server.release.gate import require_passed
 from models.command import console, print_json
-from models.domain.privacy import Adversary, PrivacyMode, PrivacyStatement, PrivacyUnit
+from models.domain.privacy import Adversary, ClippingRule, Mechanism, PrivacyMode, PrivacyStatement, PrivacyUnit
 from models.domain.release import Verdict
+from models.domain.round import RobustRule
 from models.domain.secure_aggregation import ThreatModel
 from models.errors import BadInputError
-from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT
+from models.folder_lock import locked_folder
+from models.privacy.accounting import Accountant
 from simulations.progress import show_progress
 from simulations.report.content import ReportContent, Scores
 from simulations.run import Outcome, run_simulation
@@ -51,10 +53,19 @@ def run_and_tell(options: argparse.Namespace) -> None:
         calls=options.calls,
         base=options.base,
         engine=options.engine,
+        workers=options.workers,
+        mechanism=Mechanism(options.mechanism),
+        clipping=ClippingRule(options.clipping),
+        robust=RobustRule(options.robust) if options.robust else None,
         threat_model=ThreatModel(options.threat_model),
     )
     workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
-    with show_progress() as bars, _naming_a_full_disk(options.out), _telling_how_to_go_on():
+    with (
+        show_progress() as bars,
+        _naming_a_full_disk(options.out),
+        locked_folder(options.out),
+        _telling_how_to_go_on(),
+    ):
         outcome = run_simulation(settings, workspace, bars)
     if not options.json:
         _tell(outcome)
@@ -119,6 +130,7 @@ def _privacy(content: ReportContent) -> list[str]:
         return ["Privacy: none asked for; nobody is protected."]
     return [
         f"Privacy per {s.unit} against {_adversary(s)}: epsilon {s.epsilon:.2f} at delta {s.delta:g}"
+        + (", by DP-FTRL: no draw of the cohort is relied on" if s.mechanism is Mechanism.FTRL else "")
         + (f" (simulated: a cohort of {s.cohort:,} of {s.population:,})" if s.simulated else "")
         for s in content.privacy
     ]
@@ -127,7 +139,7 @@ def _privacy(content: ReportContent) -> list[str]:
 def _adversary(statement: PrivacyStatement) -> str:
     """Without secure aggregation, the server that adds a person's noise has to be believed."""
     if statement.unit is PrivacyUnit.PERSON and statement.against is Adversary.SERVER:
-        if statement.accountant == DISTRIBUTED_ACCOUNTANT:
+        if statement.accountant == Accountant.DISTRIBUTED:
             return "the server, which sees masked updates and their noised sum"
         return "a server that keeps its word and looks at noised sums only"
     return "those who see released models" if statement.against is Adversary.RECIPIENTS else "the server"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
-
-import numpy as np
-from opacus.accountants import PRVAccountant, RDPAccountant
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from fl_server.aggregation import ServerStep
+from fl_server.robust_rules import RobustPlan
 from fl_server.rounds import FederationPlan
 from models.domain.privacy import (
+    AdaptiveClipping,
     Adversary,
     CallPrivacy,
+    ClippingRule,
+    Mechanism,
     NeighbouringRelation,
     PersonPrivacy,
     PrivacyMode,
@@ -23,8 +23,9 @@ from models.domain.privacy import (
     SimulatedCounts,
 )
 from models.domain.secure_aggregation import DistributedNoise, SecureTerms
-from models.domain.training import LocalTask
+from models.domain.training import CallSteps, LocalTask
 from models.privacy.accounting import state_person_privacy
+from models.privacy.call_accounting import call_epsilon, history_of, renyi_epsilon
 from models.privacy.secure_aggregation.quorum import bound_cohort
 from models.privacy.secure_vector import VectorCode
 from simulations.settings import RunSettings
@@ -44,23 +45,21 @@ LOCAL_EPOCHS, LOCAL_BATCH, LOCAL_LEARNING_RATE, VISHING_WEIGHT = 3, 8, 1.0, 3.0
 FEWEST_WORDS, MOST_WORDS = 15, 103
 """Words spoken in the first 10 s and 60 s of a call."""
 
-DEADLINE_SECONDS = 120.0
+DEADLINE_SECONDS = 86_400.0
+"""Simulated devices train one after another, so the time that a round takes says nothing of a real one's."""
+
+TREE_NOISE_MULTIPLIER, TREE_ROUNDS, SEPARATION = 4.0, 32, 8
+"""DP-FTRL: a running sum carries the noise of a few nodes, not of all its rounds, so that each node can carry more."""
+
+CLIPPING_QUANTILE, CLIPPING_LEARNING_RATE, WIDEST_CLIP, NARROWEST_CLIP = 0.5, 0.2, 3.0, 0.01
+"""Median of the norms and step of Andrew et al. 2021; their noise on the count is a twentieth of the cohort."""
+
+BAD_SHARE = 0.2
+"""Bad devices in a cohort that a robust rule is set up for."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceSteps:
-    """DP-SGD steps of one device: noise multipliers, sampling rates and numbers of steps, a training each."""
-
-    noise: tuple[float, ...] = ()
-    rates: tuple[float, ...] = ()
-    steps: tuple[float, ...] = ()
-
-    def history(self) -> tuple[tuple[float, float, int], ...]:
-        """Return the steps as Opacus's accountants keep them, equal ones added up."""
-        totals: dict[tuple[float, float], int] = {}
-        for noise, rate, steps in zip(self.noise, self.rates, self.steps, strict=True):
-            totals[noise, rate] = totals.get((noise, rate), 0) + int(steps)
-        return tuple((noise, rate, steps) for (noise, rate), steps in sorted(totals.items()))
+CallSpending = Mapping[int, Sequence[CallSteps]]
+"""DP-SGD steps of every device, a training each, by the device's number; empty where it took none."""
 
 
 def plan_federation(settings: RunSettings) -> FederationPlan:
@@ -92,10 +91,11 @@ def plan_federation(settings: RunSettings) -> FederationPlan:
         step=SERVER_STEP,
         person_privacy=person,
         simulated=SimulatedCounts(settings.devices, settings.cohort) if scaled else None,
+        robust=RobustPlan(settings.robust, BAD_SHARE) if settings.robust else None,
     )
 
 
-def state_privacy(plan: FederationPlan, rounds: int, devices: Mapping[int, DeviceSteps]) -> list[PrivacyStatement]:
+def state_privacy(plan: FederationPlan, rounds: int, devices: CallSpending) -> list[PrivacyStatement]:
     """Return what so many rounds guarantee: persons against each adversary, calls on the device that spent most."""
     statements = []
     if plan.person_privacy is not None:
@@ -107,14 +107,22 @@ def state_privacy(plan: FederationPlan, rounds: int, devices: Mapping[int, Devic
 
 def _person_privacy(settings: RunSettings) -> PersonPrivacy:
     exact = settings.exact_population
+    trees = settings.mechanism is Mechanism.FTRL
+    separation = max(1, settings.devices // (2 * settings.cohort)) if exact else SEPARATION
+    participations = -(-settings.rounds // separation) if trees and exact else settings.rounds
+    cohort = settings.cohort if exact else STANDS_FOR_COHORT
     return PersonPrivacy(
         clip_norm=CLIP_NORM,
-        noise_multiplier=NOISE_MULTIPLIER,
-        cohort=settings.cohort if exact else STANDS_FOR_COHORT,
+        noise_multiplier=TREE_NOISE_MULTIPLIER if trees else NOISE_MULTIPLIER,
+        cohort=cohort,
         population=settings.devices if exact else STANDS_FOR_POPULATION,
         rounds=settings.rounds,
-        participations=settings.rounds if exact else min(PARTICIPATIONS, settings.rounds),
+        participations=participations if exact else min(PARTICIPATIONS, settings.rounds),
         delta=PERSON_DELTA,
+        mechanism=settings.mechanism,
+        separation=separation if trees else 1,
+        tree_rounds=TREE_ROUNDS,
+        adaptive=_adaptive_clipping(cohort) if settings.clipping is ClippingRule.ADAPTIVE else None,
     )
 
 
@@ -133,14 +141,18 @@ def _distributed_noise(settings: RunSettings, person: PersonPrivacy, terms: Secu
     return replace(noise, deviation=noise.deviation * person.cohort / settings.cohort)
 
 
-def _state_call_privacy(
-    privacy: CallPrivacy, rounds: int, devices: Mapping[int, DeviceSteps]
-) -> list[PrivacyStatement]:
+def _adaptive_clipping(cohort: int) -> AdaptiveClipping:
+    # Below a cohort of 40 a twentieth would take more than the count's share from the updates.
+    bit_noise = max(cohort / 20, 2 * NOISE_MULTIPLIER)
+    return AdaptiveClipping(CLIPPING_QUANTILE, CLIPPING_LEARNING_RATE, bit_noise, NARROWEST_CLIP, WIDEST_CLIP)
+
+
+def _state_call_privacy(privacy: CallPrivacy, rounds: int, devices: CallSpending) -> list[PrivacyStatement]:
     """The noise is on the device already: recipients and server see the same, so the figures are the same."""
-    histories = {steps.history() for steps in devices.values() if steps.steps}
-    worst = max(histories, key=lambda history: _rdp_epsilon(history, privacy.delta), default=())
-    epsilon = _prv_epsilon(worst, privacy.delta) if worst else 0.0
-    trainings = max((len(steps.steps) for steps in devices.values()), default=0)
+    histories = {history_of(trainings) for trainings in devices.values()}
+    worst = max(histories, key=lambda history: renyi_epsilon(history, privacy.delta), default=())
+    epsilon = call_epsilon(worst, privacy.delta)
+    trainings = max((len(taken) for taken in devices.values()), default=0)
     return [
         PrivacyStatement(
             unit=PrivacyUnit.CALL,
@@ -155,22 +167,7 @@ def _state_call_privacy(
             rounds=rounds,
             participations=trainings,
             simulated=None,
+            mechanism=Mechanism.DP_SGD,
         )
         for against in Adversary
     ]
-
-
-@lru_cache(maxsize=4096)
-def _rdp_epsilon(history: tuple[tuple[float, float, int], ...], delta: float) -> float:
-    accountant = RDPAccountant()
-    accountant.history = list(history)
-    return float(accountant.get_epsilon(delta))
-
-
-@lru_cache(maxsize=256)
-def _prv_epsilon(history: tuple[tuple[float, float, int], ...], delta: float) -> float:
-    accountant = PRVAccountant()
-    accountant.history = list(history)
-    # At the ends of its grid the accountant takes the logarithm of zero and then drops it.
-    with np.errstate(divide="ignore"):
-        return float(accountant.get_epsilon(delta))

@@ -10,6 +10,7 @@ from typing import Any
 
 from models.durable_file import write_durably
 from models.errors import BadInputError, CheckpointError
+from models.folder_lock import LOCK_NAME
 
 _MARKER = "run.json"
 _KEPT = ("base", "federation", "ray", "registry", "keys", "exported", "api", "device", "logs")
@@ -115,7 +116,8 @@ def open_workspace(root: Path, settings_digest: str, *, resume: bool) -> Workspa
         root.mkdir(parents=True, exist_ok=True)
         marker = _read_marker(root)
         # A kill may leave the marker's own draft behind, in a folder that holds nothing else yet.
-        foreign = marker is None and any(not path.name.startswith(f".{_MARKER}.") for path in root.iterdir())
+        ours = (f".{_MARKER}.", LOCK_NAME)
+        foreign = marker is None and any(not path.name.startswith(ours) for path in root.iterdir())
     except OSError as error:
         raise _unwritable(root, error) from error
     if foreign:

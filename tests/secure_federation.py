@@ -9,6 +9,7 @@ from dataclasses import replace
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
+from fl_client.guard import simulation_guard
 from fl_client.secure_training import build_secure_client_app
 from fl_server.federation import Surroundings
 from fl_server.rounds import FederationPlan
@@ -40,7 +41,7 @@ def secure_plan(threat_model: ThreatModel = ThreatModel.ACTIVE, noise: float = 1
 
 def secure_app(spoils: Mapping[tuple[int, SecureStage], Spoil] | None = None) -> ClientApp:
     """Return the real ClientApp, but for the nodes and stages named: those replies are spoiled on the way out."""
-    honest = build_secure_client_app(calls_of, ENROLMENT.credentials_of)
+    honest = build_secure_client_app(calls_of, simulation_guard(), ENROLMENT.credentials_of)
     app = ClientApp()
 
     def step(message: Message, context: Context) -> Message:

@@ -13,6 +13,7 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid
 
 from fl_client.app import build_client_app
+from fl_client.guard import simulation_guard
 from fl_client.training import LabelledWords
 from fl_server.acceptance import AcceptanceScore
 from fl_server.aggregation import ServerStep
@@ -128,7 +129,7 @@ Spoil = Callable[[Message], Message | None]
 
 def spoiled_app(spoils: Mapping[int, Spoil]) -> ClientApp:
     """Return the real ClientApp, but for the nodes named: their honest replies are spoiled on the way out."""
-    honest, app = build_client_app(calls_of), ClientApp()
+    honest, app = build_client_app(calls_of, simulation_guard()), ClientApp()
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
@@ -142,7 +143,7 @@ def spoiled_app(spoils: Mapping[int, Spoil]) -> ClientApp:
 
 def small_grid(app: ClientApp | None = None, devices: int = DEVICES, is_lost: IsLost = nobody_is_lost) -> InProcessGrid:
     """Return a grid of devices that run the real ClientApp, or the one given."""
-    return InProcessGrid(app or build_client_app(calls_of), devices, is_lost)
+    return InProcessGrid(app or build_client_app(calls_of, simulation_guard()), devices, is_lost)
 
 
 def run_federation(folder: Path, plan: FederationPlan, grid: Grid, watcher: Watcher | None = None) -> Federation:

@@ -20,6 +20,9 @@ _ID_PARTS = 4
 _LONGEST_CUT = 15
 """Words missing at most at either end of a recording."""
 
+_MOST_FILLERS = 0.14
+"""Fillers a word at most, of a call: they bring the variety of words nearer to that of real calls (docs/corpus.md)."""
+
 _LATE_START = 0.35
 """Share of the recordings that begin when the call is under way, as many published recordings of vishing do."""
 
@@ -116,7 +119,7 @@ def _generate(scenario: Scenario, call_id: str, noise: float) -> Call:
     rng = random.Random(call_id)  # noqa: S311 - nothing secret is drawn
     slots = draw_slots(_slot_values(), rng)
     said = [Turn(turn.speaker, fill(turn.text, slots, rng)) for turn in _recorded(unfold(scenario, rng), rng)]
-    spoken = speak(said, rng, filler_rate=rng.uniform(0.0, 0.07), dialect_chance=0.15)
+    spoken = speak(said, rng, filler_rate=rng.uniform(0.0, _MOST_FILLERS), dialect_chance=0.15)
     heard = _heard([turn.text for turn in spoken], noise, rng)
     return Call(
         id=call_id,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from models.corpus.csv_table import CsvTableError, read_csv
 from models.domain.call import Call, Label, ScamType, Segment
 from models.errors import CallFileError
 
@@ -20,8 +19,6 @@ _HANGUL = re.compile(r"[가-힣]")
 _LABELS = {0: Label.NORMAL, 1: Label.VISHING, "0": Label.NORMAL, "1": Label.VISHING}
 _CSV_COLUMNS = ("id", "label", "text")
 _LONGEST_CALL_SECONDS = 1e6
-_LONGEST_CSV_FIELD = 50_000_000
-"""Characters; the library's own limit is shorter than a call of some hours."""
 
 Rows = Iterator[tuple[int, Mapping[str, Any]]]
 """Line number, counted from 1, and the fields of that line."""
@@ -34,8 +31,9 @@ class _Unusable(Exception):  # noqa: N818 - never leaves this module; becomes a 
 def read_calls(path: Path | str) -> list[Call]:
     """Return the calls of a file, in the file's order.
 
-    ``.csv`` is read as CSV with a header (``id,label,text`` and, where given, ``source,scam_type``), anything else as
-    JSON lines: ``id``, ``label`` (1 vishing, 0 normal), ``text`` or ``segments`` (``start`` and ``end`` in seconds,
+    ``.csv`` is read as CSV (`read_csv`) with a header that names ``id``, ``label``, ``text`` and, where given,
+    ``source`` and ``scam_type``, in any order; other columns are passed over. Anything else is read as JSON lines in
+    UTF-8: ``id``, ``label`` (1 vishing, 0 normal), ``text`` or ``segments`` (``start`` and ``end`` in seconds,
     ``text``), optional ``source`` and ``scam_type``. Blank lines are passed over.
 
     Raises:
@@ -62,11 +60,15 @@ def write_calls(path: Path | str, calls: Iterable[Call]) -> None:
     Raises:
         CallFileError: The file can't be written.
     """
-    lines = [json.dumps(_row_of(call), ensure_ascii=False, allow_nan=False) + "\n" for call in calls]
     try:
-        Path(path).write_text("".join(lines), encoding="utf-8")
+        Path(path).write_text(call_lines(calls), encoding="utf-8")
     except OSError as error:
         raise CallFileError(path, None, f"can't be written: {error.strerror}") from None
+
+
+def call_lines(calls: Iterable[Call]) -> str:
+    """Return calls as JSON lines."""
+    return "".join(json.dumps(_row_of(call), ensure_ascii=False, allow_nan=False) + "\n" for call in calls)
 
 
 def _row_of(call: Call) -> dict[str, Any]:
@@ -81,15 +83,14 @@ def _row_of(call: Call) -> dict[str, Any]:
 
 
 def _rows(path: Path) -> Rows:
-    text = _decoded(path)
-    return _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
-
-
-def _decoded(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise CallFileError(path, None, f"can't be read: {error.strerror}") from None
+    return _csv_rows(path, raw) if path.suffix.lower() == ".csv" else _json_rows(path, _decoded(path, raw))
+
+
+def _decoded(path: Path, raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -115,18 +116,11 @@ def _json_object(content: str) -> Mapping[str, Any]:
     return value
 
 
-def _csv_rows(path: Path, text: str) -> Rows:
-    csv.field_size_limit(_LONGEST_CSV_FIELD)
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    absent = [column for column in _CSV_COLUMNS if column not in (reader.fieldnames or ())]
-    if absent:
-        raise CallFileError(path, 1, f"the header lacks {', '.join(absent)}")
+def _csv_rows(path: Path, raw: bytes) -> Rows:
     try:
-        for row in reader:
-            # A field that is empty in CSV is a field that is not there.
-            yield reader.line_num, {name: value for name, value in row.items() if name and value}
-    except csv.Error:
-        raise CallFileError(path, reader.line_num, "is not CSV") from None
+        yield from read_csv(raw, _CSV_COLUMNS)
+    except CsvTableError as error:
+        raise CallFileError(path, error.line, error.reason) from None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from models.corpus.speech import read_pairs, read_speech
 _TABLES = read_speech()["recogniser"]
 _PARTICLES: tuple[str, ...] = tuple(_TABLES["particles"])
 _ENDINGS = read_pairs(_TABLES["endings"])
+_HOMOPHONES = read_pairs(_TABLES["homophones"])
 _ALIKE = dict(read_pairs(_TABLES["letters"]))
 
 _DIGITS = dict(zip("공일이삼사오육칠팔구", "0123456789", strict=True))
@@ -94,7 +95,7 @@ def _cut(allowed: int, rng: random.Random) -> int:
 
 
 def _changed(word: Word, rng: random.Random) -> Word:
-    change: Change = rng.choices((_drop_particle, _swap_ending, _mishear), weights=(3, 3, 4))[0]
+    change: Change = rng.choices((_drop_particle, _swap_ending, _swap_homophone, _mishear), weights=(3, 3, 3, 3))[0]
     changed = change(word, rng)
     return changed if changed != word else _mishear(word, rng)
 
@@ -112,6 +113,14 @@ def _swap_ending(word: Word, rng: random.Random) -> Word:
         return word
     said, heard = rng.choice(swaps)
     return word.removesuffix(said) + heard
+
+
+def _swap_homophone(word: Word, rng: random.Random) -> Word:
+    swaps = [(said, heard) for said, heard in _HOMOPHONES if word.startswith(said)]
+    if not swaps:
+        return word
+    said, heard = rng.choice(swaps)
+    return heard + word.removeprefix(said)
 
 
 def _mishear(word: Word, rng: random.Random) -> Word:

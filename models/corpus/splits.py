@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 from models.corpus.generator import scenario_of
 from models.corpus.grouping import group_calls
 from models.domain.call import Call, Label, ScamType
-from models.errors import SplitError
+from models.errors import SplitError, UsageError
 
 Split = tuple[list[Call], list[Call]]
 """The rest, and the calls that are kept apart; each in the order of the calls given."""
@@ -36,6 +36,27 @@ def split_by_scenario(calls: Sequence[Call], share: float, seed: int) -> Split:
     return _split(calls, [scenario_of(call.id) for call in calls], share, seed)
 
 
+def split_by_origin(calls: Sequence[Call], share: float, seed: int) -> Split:
+    """Keep about ``share`` of the calls apart: whole scenarios of synthetic ones, whole groups of others.
+
+    Raises:
+        SplitError: ``share`` is not between 0 and 1, or a side would lack a label.
+    """
+    return _split(calls, origins_of(calls), share, seed)
+
+
+def origins_of(calls: Sequence[Call]) -> list[Hashable]:
+    """Return what each call must not be separated from: its scenario if it is synthetic, else its near duplicates."""
+    return [_scenario_or(group, call) for call, group in zip(calls, group_calls(calls), strict=True)]
+
+
+def _scenario_or(group: int, call: Call) -> Hashable:
+    try:
+        return scenario_of(call.id)
+    except UsageError:
+        return group
+
+
 def _split(calls: Sequence[Call], groups: Sequence[Hashable], share: float, seed: int) -> Split:
     if not 0.0 < share < 1.0:
         raise SplitError(f"the share kept apart must be between 0 and 1, not {share}")
@@ -47,7 +68,7 @@ def _split(calls: Sequence[Call], groups: Sequence[Hashable], share: float, seed
     )
     for side, name in zip(split, ("the rest", "what is kept apart"), strict=True):
         if absent := set(Label) - {call.label for call in side}:
-            labels = ", ".join(label.name.lower() for label in sorted(absent))
+            labels = " and no ".join(label.name.lower() for label in sorted(absent))
             raise SplitError(f"{name} would hold no {labels} call: there are too few groups of them to split")
     return split
 

@@ -9,11 +9,20 @@ from models.corpus.scenario import Speaker, Turn
 from models.corpus.speech import read_pairs, read_speech
 
 _TABLES = read_speech()
-_FILLERS: tuple[str, ...] = tuple(_TABLES["spoken"]["fillers"])
+_POLITE_FILLERS: tuple[str, ...] = tuple(_TABLES["spoken"]["polite_fillers"])
+_CASUAL_FILLERS: tuple[str, ...] = tuple(_TABLES["spoken"]["casual_fillers"])
+_ANSWERS = frozenset(_TABLES["spoken"]["answers"])
+_OPENERS: tuple[str, ...] = tuple(_TABLES["spoken"]["openers"])
 _POLITE_BACKCHANNELS: tuple[str, ...] = tuple(_TABLES["spoken"]["polite_backchannels"])
 _CASUAL_BACKCHANNELS: tuple[str, ...] = tuple(_TABLES["spoken"]["casual_backchannels"])
 _DIALECTS = {name: read_pairs(endings) for name, endings in _TABLES["dialects"].items()}
 _POLITE_ENDINGS = ("요", "니다", "니까", "네", "예", "세요", "죠")
+_LONGEST_STUMBLE = 3
+"""Syllables; longer words are hardly ever begun twice."""
+
+_FILLERS_OF_ONE = 3
+"""Fillers that one speaker uses: people have favourites, so their words repeat more than a text's."""
+
 _LONG_TURN = 14
 """Words after which a listener is likely to say something."""
 
@@ -24,22 +33,33 @@ def speak(turns: Sequence[Turn], rng: random.Random, *, filler_rate: float, dial
     Args:
         turns: Filled turns, in order.
         rng: Every draw comes from it.
-        filler_rate: Probability that a filler, or the word once more, stands before a word.
+        filler_rate: Probability that a filler, or the word once more, stands before a word. At the start of a turn it
+            is twice that, and another filler; before its last word there is none.
         dialect_chance: Probability that the called person speaks a dialect.
     """
     dialect = rng.choice(sorted(_DIALECTS)) if rng.random() < dialect_chance else None
+    own = {speaker: _fillers_of(speaker, turns, rng) for speaker in Speaker}
     spoken: list[Turn] = []
     for turn in turns:
         text = _in_dialect(turn.text, dialect, rng) if dialect and turn.speaker is Speaker.CALLED else turn.text
-        spoken += _interrupted(Turn(turn.speaker, _hesitating(text, filler_rate, rng)), turns, rng)
+        spoken += _interrupted(Turn(turn.speaker, _hesitating(text, filler_rate, own[turn.speaker], rng)), turns, rng)
     return spoken
 
 
-def _hesitating(text: str, rate: float, rng: random.Random) -> str:
-    words: list[str] = []
-    for word in text.split():
-        if rng.random() < rate:
-            words.append(word if rng.random() < 0.25 else rng.choice(_FILLERS))
+def _fillers_of(speaker: Speaker, turns: Sequence[Turn], rng: random.Random) -> list[str]:
+    return rng.choices(_POLITE_FILLERS if _is_polite(speaker, turns) else _CASUAL_FILLERS, k=_FILLERS_OF_ONE)
+
+
+def _hesitating(text: str, rate: float, fillers: Sequence[str], rng: random.Random) -> str:
+    if not text:
+        return ""
+    first, *rest = text.split()
+    opens = first not in _ANSWERS and rng.random() < 2 * rate
+    words = [rng.choice(_OPENERS), first] if opens else [first]
+    for place, word in enumerate(rest, start=1):
+        if place < len(rest) and rng.random() < rate:
+            stumbles = len(word) <= _LONGEST_STUMBLE and rng.random() < 0.25
+            words.append(word if stumbles else rng.choice(fillers))
         words.append(word)
     return " ".join(words)
 

@@ -15,13 +15,18 @@ HIDDEN = 64
 class AttentionPooling(nn.Module):
     """Attention over the words of a call, and the output on their weighted mean.
 
-    N calls, T words, H hidden units.
+    N calls, T words, H units of what is known of a word: by default the LSTM's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, units: int = HIDDEN) -> None:
         super().__init__()
-        self.attention = nn.Linear(HIDDEN, 1)
-        self.output = nn.Linear(HIDDEN, 1)
+        self.attention = nn.Linear(units, 1)
+        self.output = nn.Linear(units, 1)
+
+    def weigh_alike(self) -> None:
+        """Let every word weigh the same for good: mean pooling instead of attention."""
+        for parameter in self.attention.parameters():
+            nn.init.zeros_(parameter.requires_grad_(False))
 
     def forward(self, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (N,) and attention weights (N, T) for hidden states (N, T, H) and lengths (N,) in words."""

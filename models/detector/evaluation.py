@@ -82,10 +82,16 @@ def measure(
     scores: NDArray[np.float64], calls: Sequence[Call], thresholds: Thresholds, rows: NDArray[np.bool_]
 ) -> Metrics:
     """Return the figures of the chosen rows of calls (N,) with calibrated scores (N,)."""
+    return measure_warnings(scores, scores >= thresholds.suspicious, calls, rows)
+
+
+def measure_warnings(
+    scores: NDArray[np.float64], warnings: NDArray[np.bool_], calls: Sequence[Call], rows: NDArray[np.bool_]
+) -> Metrics:
+    """Return the figures as `measure` does, for calls (N,) that several detectors judged: each by its own threshold."""
     chosen = [call for call, row in zip(calls, rows, strict=True) if row]
     truth = np.array([call.label is Label.VISHING for call in chosen], dtype=bool)
-    given = scores[rows]
-    warned = given >= thresholds.suspicious
+    given, warned = scores[rows], warnings[rows]
     recall, false_alarms = _share(warned[truth]), _share(warned[~truth])
     return Metrics(
         n=len(chosen),

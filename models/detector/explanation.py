@@ -1,19 +1,16 @@
 """Why the detector says what it says, in Korean, from the evidence found: no word of the call but the key tokens.
 
-A language model on the device can be plugged in through `Explainer`; what it writes is checked before it is shown.
+A language model on the device can be plugged in through `Explainer`; `CheckedExplainer` looks at what it writes.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from models.detector.evidence import Aspect, Evidence
-from models.detector.key_tokens import stem_of
 from models.domain.release import Verdict
-from models.text.clean import split_words
 from models.text.particles import Particle, with_particle
 
 VERDICT_NAMES = {Verdict.NORMAL: "정상", Verdict.SUSPICIOUS: "의심", Verdict.DANGEROUS: "위험"}
@@ -38,9 +35,6 @@ _VERBS = {
     Aspect.LURE: (Particle.OBJECT, "미끼로 쓰"),
 }
 _MOST_NAMES = 2
-_LONGEST_PLUGGED_REASON = 400
-_SHORTEST_TELLING_WORD = 2
-_HANGUL = re.compile(r"[가-힣]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +71,13 @@ class TemplateExplainer:
             return _NOTHING_HEARD
         if finding.verdict is Verdict.NORMAL:
             return " ".join([_explain_normal(finding.evidence), *_name_tokens(finding.key_tokens)])
-        sentences = [_OPENINGS[finding.verdict], _tell_evidence(finding.evidence), *_name_tokens(finding.key_tokens)]
-        return " ".join([*sentences, _ADVICE[finding.verdict]])
+        why = [_tell_evidence(finding.evidence), *_name_tokens(finding.key_tokens)]
+        return frame_warning(finding.verdict, " ".join(why))
 
 
-class CheckedExplainer:
-    """A plugged-in explainer whose reason is shown only where it keeps the rule; otherwise the templates speak."""
-
-    def __init__(self, plugged_in: Explainer) -> None:
-        self._plugged_in = plugged_in
-        self._templates = TemplateExplainer()
-
-    def explain(self, finding: Finding) -> str:
-        """Return the plugged-in reason, or the templates' one where that fails, says nothing or repeats the call."""
-        templates = self._templates.explain(finding)
-        try:
-            reason = self._plugged_in.explain(finding).strip()
-        except Exception:  # whatever a foreign model raises, a warning must still come
-            return templates
-        sayable = bool(_HANGUL.search(reason)) and len(reason) <= _LONGEST_PLUGGED_REASON
-        return reason if sayable and not _repeats_call(reason, templates, finding) else templates
+def frame_warning(verdict: Verdict, why: str) -> str:
+    """Return a warning's reason between what it amounts to and what to do, which nobody else may word."""
+    return f"{_OPENINGS[verdict]} {why} {_ADVICE[verdict]}"
 
 
 def _explain_normal(evidence: Sequence[Evidence]) -> str:
@@ -139,11 +120,3 @@ def _name_tokens(tokens: Sequence[str]) -> list[str]:
     quoted = [f"‘{token}’" for token in tokens]
     subject = with_particle(", ".join(quoted), Particle.SUBJECT)
     return [f"판단에는 {subject} 가장 크게 작용했습니다."]
-
-
-def _repeats_call(reason: str, templates: str, finding: Finding) -> bool:
-    """Tell whether a reason holds a word of the call that is neither a key token nor a word that we use ourselves."""
-    ours = {stem_of(word) for word in split_words(templates)}
-    ours |= {stem_of(token) for token in finding.key_tokens}
-    theirs = {stem_of(word) for word in split_words(reason) if len(word) >= _SHORTEST_TELLING_WORD} - ours
-    return bool(theirs & {stem_of(word) for word in finding.words})

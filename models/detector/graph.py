@@ -15,7 +15,7 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, checker, he
 
 from models.detector.classifier import HIDDEN
 from models.detector.detector import TrainedDetector
-from models.detector.onnx_contract import IR_VERSION, OPSET, TABLE_SHAPE, state_shapes
+from models.detector.onnx_contract import IR_VERSION, OPSET, TABLE_SHAPE, ZERO_IF_FINITE, state_shapes
 
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -49,6 +49,7 @@ def build_graph(trained: TrainedDetector, *, int8: bool) -> ModelProto:
     embedded = _add_embedding(graph, trained)
     hidden = _add_lstm(graph, trained, embedded, int8=int8)
     _add_attention(graph, trained, hidden)
+    _add_zero_if_finite(graph)
     model = helper.make_model(
         helper.make_graph(graph.nodes, "detector", _inputs(), _outputs(trained), graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -75,13 +76,31 @@ def _outputs(trained: TrainedDetector) -> list[ValueInfoProto]:
         helper.make_tensor_value_info(f"next_{name}", TensorProto.FLOAT, shape)
         for name, shape in state_shapes(HIDDEN).items()
     ]
-    table = helper.make_tensor_value_info(TABLE_SHAPE, TensorProto.INT64, [2])
-    return [logit, energies, *state, table]
+    table = helper.make_tensor_value_info(TABLE_SHAPE, TensorProto.INT64, [3])
+    finite = helper.make_tensor_value_info(ZERO_IF_FINITE, TensorProto.FLOAT, [])
+    return [logit, energies, *state, table, finite]
 
 
 def _add_table_shape(graph: _Graph) -> None:
     """Let a reader without ONNX's own library see which table the graph holds."""
-    graph.add("Shape", ["table"], TABLE_SHAPE)
+    shapes = [graph.add("Shape", [name], f"{name}_sides") for name in ("table", "scales")]
+    graph.add("Concat", shapes, TABLE_SHAPE, axis=0)
+
+
+def _add_zero_if_finite(graph: _Graph) -> None:
+    """Sum all constants times zero: NaN and infinity stay. ONNX Runtime works it out once, when it loads the graph.
+
+    Unquantised matrices are left out, so that dynamic quantisation can take them away; released graphs have none.
+    """
+    floating = (TensorProto.FLOAT, TensorProto.FLOAT16)
+    numbers = [each.name for each in graph.constants if each.data_type in floating and each.name not in ("W", "R")]
+    graph.constant("nothing", np.float32(0))
+    sums = []
+    for name in numbers:
+        single = graph.add("Cast", [name], f"{name}_single", to=TensorProto.FLOAT)
+        nothing = graph.add("Mul", [single, "nothing"], f"{name}_times_zero")
+        sums.append(graph.add("ReduceSum", [nothing], f"{name}_zero", keepdims=0))
+    graph.add("Sum", sums, ZERO_IF_FINITE)
 
 
 def _add_embedding(graph: _Graph, trained: TrainedDetector) -> str:

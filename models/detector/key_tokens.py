@@ -43,7 +43,7 @@ def select_key_tokens(words: Sequence[str], attention: ArrayLike, most: int = MO
     """
     forms: dict[str, dict[str, float]] = {}
     for word, weight in zip(words, np.asarray(attention, dtype=np.float64).tolist(), strict=True):
-        stem = _meaningful_stem(word)
+        stem = meaningful_stem(word)
         if stem is not None:
             own_forms = forms.setdefault(stem, {})
             own_forms[word] = own_forms.get(word, 0.0) + weight
@@ -62,7 +62,7 @@ def stem_of(word: str) -> str:
 
 
 @lru_cache(maxsize=50_000)
-def _meaningful_stem(word: str) -> str | None:
+def meaningful_stem(word: str) -> str | None:
     """Return a word's stem, or None where it says nothing: a particle, an answer, a filler, a cough."""
     stem = stem_of(word)
     if len(stem) == 1:

@@ -18,11 +18,15 @@ STATE = ("h", "c", "attention_max", "attention_sum", "attention_hidden")
 NOTHING_HEARD = -1e9
 
 TABLE_SHAPE = "table_shape"
-"""Output with the embedding table's shape: rows (buckets + 1) and dimensions."""
+"""Output with the embedding table's rows (buckets + 1) and dimensions, and the number of its scales."""
+
+ZERO_IF_FINITE = "zero_if_finite"
+"""Output that is 0 where all numbers of the graph are finite, else NaN. Scores don't show it: ONNX Runtime's LSTM
+clamps a NaN."""
 
 INPUTS = ("ids", "lengths", *STATE)
 NEXT_STATE = tuple(f"next_{name}" for name in STATE)
-OUTPUTS = ("logit", "energies", *NEXT_STATE, TABLE_SHAPE)
+OUTPUTS = ("logit", "energies", *NEXT_STATE, TABLE_SHAPE, ZERO_IF_FINITE)
 
 
 class ModelVariant(StrEnum):
@@ -31,6 +35,11 @@ class ModelVariant(StrEnum):
     FP32 = "detector.onnx"
     INT8 = "detector.int8.onnx"
     INT8_ORT = "detector.int8.ort"
+    DYNAMIC = "detector.dynamic.onnx"
+
+
+EXPORTED = (ModelVariant.FP32, ModelVariant.INT8, ModelVariant.INT8_ORT)
+"""What every export holds. The dynamically quantised graph is made where asked: its score depends on the batch."""
 
 
 def state_shapes(hidden: int) -> dict[str, list[str | int]]:

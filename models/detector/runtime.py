@@ -27,6 +27,7 @@ from models.detector.onnx_contract import (
     OUTPUTS,
     STATE,
     TABLE_SHAPE,
+    ZERO_IF_FINITE,
     ModelVariant,
     state_shapes,
 )
@@ -66,7 +67,8 @@ class OnnxDetector:
 
         Raises:
             ModelFileError: A file is missing, damaged or not the one that the metadata describes; or the graph's
-                inputs, outputs, opset, sizes or embedding table are not those of the metadata.
+                inputs, outputs, opset, sizes or embedding table are not those of the metadata, or it holds a number
+                that is not finite.
         """
         metadata = read_metadata(directory, FORMAT)
         card = DetectorCard.from_json(metadata)
@@ -156,14 +158,21 @@ class OnnxDetector:
         expected = state_shapes(self.card.hidden)
         if any(each.shape != expected[each.name] for each in self.session.get_inputs() if each.name in expected):
             raise ModelFileError(f"the graph's state is not that of {self.card.hidden} hidden units")
-        table = [self.card.scheme.buckets + 1, self.card.dimensions]
-        if self._table_shape() != table:
-            raise ModelFileError(f"expected an embedding table of {table[0]} rows of {table[1]} numbers")
+        rows = self.card.scheme.buckets + 1
+        shape, zero = self._look_inside()
+        if shape.tolist() != [rows, self.card.dimensions, rows]:
+            raise ModelFileError(f"expected an embedding table of {rows} rows of {self.card.dimensions} numbers")
+        if not np.isfinite(zero):
+            raise ModelFileError("the graph holds a number that is not finite")
 
-    def _table_shape(self) -> list[int]:
+    def _look_inside(self) -> list[NDArray[Any]]:
+        """Return what the graph says of itself: the table's shape, and a number that is zero if all are finite."""
         feeds: dict[str, NDArray[Any]] = {"ids": np.zeros((1, 1, 1), np.int32), "lengths": np.ones(1, np.int32)}
         feeds |= dict(zip(STATE, self.first_state(1), strict=True))
-        return [int(side) for side in self.session.run([TABLE_SHAPE], feeds)[0]]
+        try:
+            return list(self.session.run([TABLE_SHAPE, ZERO_IF_FINITE], feeds))
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            raise ModelFileError("the graph can't be run as its metadata says") from error
 
 
 class Listener:
@@ -208,6 +217,8 @@ def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    # Dequantise the matrices once, when the graph is loaded, and not in every run; the scores are the same.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors share no base class

@@ -19,8 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.corpus.generator import scenario_of
-from models.corpus.splits import split_by_group, split_by_scenario
+from models.corpus.splits import split_by_origin
 from models.detector.calibration import calibrate
 from models.detector.classifier import HIDDEN, Classifier
 from models.detector.detector import TrainedDetector
@@ -33,7 +32,6 @@ from models.detector.prefixes import prefix_logits, prefix_loss
 from models.detector.scoring import score_calls
 from models.detector.tunable_embedding import TunableEmbedding
 from models.domain.call import Call
-from models.errors import UsageError
 from models.text.clean import split_words
 from models.text.ngrams import NgramScheme
 from models.text.window import words_until
@@ -68,6 +66,7 @@ class TrainingSettings:
         ngram_dropout: Share of a word's n-grams that are dropped while the table is tuned.
         most_words_skipped: A call is heard from a random word on, at most this one.
         validation_share: Of the calls, kept apart by group.
+        attention: Off, every word weighs the same: what the comparison measures attention against.
         seed: Of everything random.
     """
 
@@ -85,6 +84,7 @@ class TrainingSettings:
     ngram_dropout: float = 0.1
     most_words_skipped: int = 20
     validation_share: float = 0.15
+    attention: bool = True
     seed: int = 0
 
 
@@ -124,7 +124,7 @@ def train_detector(
     Raises:
         BadInputError: A side of the split would lack a label, or the calls hold too few words.
     """
-    learned, kept_apart = _split(calls, settings)
+    learned, kept_apart = split_by_origin(calls, settings.validation_share, settings.seed)
     rehearsal = _Rehearsal(kept_apart, progress)
     _train(_Trainer(settings, learned, embedding), rehearsal.judge)
     trainer = _Trainer(settings, calls, embedding)
@@ -138,26 +138,6 @@ def weigh_sources(calls: Sequence[Call]) -> NDArray[np.float32]:
     cells = [(call.source, call.label) for call in calls]
     counts = Counter(cells)
     return np.array([len(calls) / (len(counts) * counts[cell]) for cell in cells], dtype=np.float32)
-
-
-def _split(calls: Sequence[Call], settings: TrainingSettings) -> tuple[list[Call], list[Call]]:
-    """Keep whole scenarios of synthetic calls and whole groups of near duplicates of others apart."""
-    synthetic = [call for call in calls if _is_generated(call)]
-    others = [call for call in calls if not _is_generated(call)]
-    learned: list[Call] = []
-    kept_apart: list[Call] = []
-    for part, split in ((synthetic, split_by_scenario), (others, split_by_group)):
-        if part:
-            rest, apart = split(part, settings.validation_share, settings.seed)
-            learned, kept_apart = learned + list(rest), kept_apart + list(apart)
-    return learned, kept_apart
-
-
-def _is_generated(call: Call) -> bool:
-    try:
-        return bool(scenario_of(call.id))
-    except UsageError:
-        return False
 
 
 class _Trainer:
@@ -175,6 +155,8 @@ class _Trainer:
         )
         self.embedding = TunableEmbedding(embedding, vocabulary)
         self.network = _fresh_network(embedding.dimensions, self.random)
+        if not settings.attention:
+            self.network.head.weigh_alike()
         self.optimizer = self._optimizer(tune=given is None)
         steps_an_epoch = math.ceil(len(labels) / settings.batch_calls)
         self.epochs = max(min(settings.epochs, round(settings.steps / steps_an_epoch)), 1)

@@ -47,7 +47,11 @@ def task_to_values(task: LocalTask) -> TaskValues:
         "vishing-weight": task.vishing_weight,
         "shortest-words": task.shortest_words,
         "longest-words": task.longest_words,
+        "release": task.release,
+        "separation": task.separation,
     }
+    if task.participations is not None:
+        values["participations"] = task.participations
     if task.clip_norm is not None:
         values["clip-norm"] = task.clip_norm
     if task.seed is not None:
@@ -66,7 +70,7 @@ def task_from_values(values: TaskValues) -> LocalTask:
         KeyError: A value is missing.
         UsageError: A value is out of range; the device trains nothing.
     """
-    clip_norm, seed = values.get("clip-norm"), values.get("seed")
+    clip_norm, seed, participations = (values.get(name) for name in ("clip-norm", "seed", "participations"))
     return LocalTask(
         round_number=int(values["round"]),
         epochs=int(values["epochs"]),
@@ -78,6 +82,9 @@ def task_from_values(values: TaskValues) -> LocalTask:
         clip_norm=None if clip_norm is None else float(clip_norm),
         call_privacy=_call_privacy_from_values(values),
         seed=None if seed is None else int(seed),
+        release=int(values["release"]),
+        participations=None if participations is None else int(participations),
+        separation=int(values["separation"]),
         secure=_terms_from_values(values),
     )
 

@@ -52,18 +52,73 @@ class NeighbouringRelation(StrEnum):
     ZERO_OUT = "zero_out"
 
 
+class Mechanism(StrEnum):
+    """What makes the noise.
+
+    ``gaussian`` is fresh noise on each round's sum. ``ftrl`` is noise that a tree over the rounds correlates (DP-FTRL,
+    Kairouz et al. 2021): it needs no honest draw of the cohort. ``dp_sgd`` is noise on each step of a device's
+    training.
+    """
+
+    GAUSSIAN = "gaussian"
+    FTRL = "ftrl"
+    DP_SGD = "dp_sgd"
+
+
+class ClippingRule(StrEnum):
+    """Whether the clipping norm stays, or follows a quantile of the updates' norms."""
+
+    FIXED = "fixed"
+    ADAPTIVE = "adaptive"
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveClipping:
+    """How the clipping norm follows the updates (Andrew et al. 2021).
+
+    Attributes:
+        quantile: Share of updates that shall be no longer than the norm, in (0, 1).
+        learning_rate: Of the norm's logarithm, a round.
+        bit_noise: Standard deviation of the noise on the number of updates that are no longer than the norm. What this
+            count spends is taken from the updates' share: they get more noise.
+        smallest: The norm never falls below it ...
+        largest: ... nor rises above it: devices refuse more than they agreed to.
+    """
+
+    quantile: float
+    learning_rate: float
+    bit_noise: float
+    smallest: float
+    largest: float
+
+    def __post_init__(self) -> None:
+        """Refuse numbers under which the norm would follow nothing."""
+        if not 0 < self.quantile < 1:
+            raise UsageError(f"expected a quantile in (0, 1), got {self.quantile}")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise UsageError(f"expected a learning rate above 0, got {self.learning_rate}")
+        if not (math.isfinite(self.bit_noise) and self.bit_noise > 0):
+            raise UsageError(f"expected noise on the count above 0, got {self.bit_noise}")
+        if not 0 < self.smallest <= self.largest < math.inf:
+            raise UsageError(f"expected norms above 0, growing, got {self.smallest} to {self.largest}")
+
+
 @dataclass(frozen=True, slots=True)
 class PersonPrivacy:
     """User-level privacy of a run: everything that its epsilon depends on.
 
     Attributes:
-        clip_norm: L2 norm that a device's whole update is clipped to.
+        clip_norm: L2 norm that a device's whole update is clipped to; with adaptive clipping, in the first round.
         noise_multiplier: Standard deviation of the noise on the sum, in units of ``clip_norm``.
         cohort: Devices in a round that the noise is calibrated to and the sum is divided by.
         population: Devices that a round's cohort is drawn from (Poisson sampling).
         rounds: Rounds planned.
         participations: The most rounds that one person takes part in (enforced by the person's device).
         delta: Probability with which the guarantee may fail.
+        mechanism: ``gaussian`` or ``ftrl``.
+        separation: With ``ftrl``: rounds from one participation of a person to the next, at least.
+        tree_rounds: With ``ftrl``: rounds after which the tree starts anew.
+        adaptive: How the clipping norm follows the updates; ``None`` where it stays.
         distributed: How the noise comes about where devices add it; ``None`` where the server does.
     """
 
@@ -74,6 +129,10 @@ class PersonPrivacy:
     rounds: int
     participations: int
     delta: float
+    mechanism: Mechanism = Mechanism.GAUSSIAN
+    separation: int = 1
+    tree_rounds: int = 32
+    adaptive: AdaptiveClipping | None = None
     distributed: DistributedNoise | None = None
 
     def __post_init__(self) -> None:
@@ -81,6 +140,25 @@ class PersonPrivacy:
         require_mechanism(self.clip_norm, self.noise_multiplier, self.delta)
         if not 0 < self.cohort <= self.population:
             raise UsageError(f"expected a cohort of 1 to {self.population} devices, got {self.cohort}")
+        for name in ("participations", "separation", "tree_rounds"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"expected {name} of 1 or more, got {getattr(self, name)}")
+        if self.mechanism is Mechanism.DP_SGD:
+            raise UsageError("DP-SGD protects calls, not persons")
+        if self.adaptive is not None:
+            self._require_adaptable(self.adaptive)
+
+    def _require_adaptable(self, adaptive: AdaptiveClipping) -> None:
+        if self.mechanism is Mechanism.FTRL:
+            raise UsageError("a tree's noise spans rounds, so its clipping norm has to stay: no adaptive clipping")
+        if not adaptive.smallest <= self.clip_norm <= adaptive.largest:
+            raise UsageError(
+                f"expected a first clipping norm of {adaptive.smallest} to {adaptive.largest}, got {self.clip_norm}"
+            )
+        if 2 * adaptive.bit_noise <= self.noise_multiplier:
+            raise UsageError(
+                f"noise of {adaptive.bit_noise} on the count spends all that multiplier {self.noise_multiplier} allows"
+            )
 
     @property
     def sampling_rate(self) -> float:
@@ -149,3 +227,5 @@ class PrivacyStatement:
     rounds: int
     participations: int
     simulated: SimulatedCounts | None
+    mechanism: Mechanism = Mechanism.GAUSSIAN
+    clipping: ClippingRule = ClippingRule.FIXED

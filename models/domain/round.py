@@ -12,9 +12,20 @@ class ReplyFate(StrEnum):
     FOLDED = "folded"
     NO_REPLY = "no_reply"
     FAILED = "failed"
+    WRONG_ROUND = "wrong_round"
+    WRONG_KEYS = "wrong_keys"
+    WRONG_TYPE = "wrong_type"
     WRONG_SHAPE = "wrong_shape"
     NOT_FINITE = "not_finite"
     TOO_LARGE = "too_large"
+
+
+class RobustRule(StrEnum):
+    """What can take the place of the plain mean, so that a few bad updates don't pull it far."""
+
+    MEDIAN = "median"
+    TRIMMED_MEAN = "trimmed-mean"
+    MULTI_KRUM = "multi-krum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,8 @@ class RoundReport:
         acceptance_loss: Mean cross-entropy there, in nats.
         acceptance_loss_error: Standard error of that mean.
         seconds: How long the round took.
+        clip_norm: L2 norm that updates were clipped to, ``None`` where none were.
+        sent_again: Replies that came after a device's first. They are refused; the first keeps its fate.
         aborted: Why a round under secure aggregation ended without a sum; ``None`` where it didn't.
         clipped_share: Share of the summed updates that were clipped, estimated under the update's own noise; ``None``
             without secure aggregation. It may lie below 0 or above 1.
@@ -45,5 +58,7 @@ class RoundReport:
     acceptance_loss: float
     acceptance_loss_error: float
     seconds: float
+    clip_norm: float | None = None
+    sent_again: int = 0
     aborted: str | None = None
     clipped_share: float | None = None

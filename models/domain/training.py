@@ -11,6 +11,21 @@ from models.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
+class CallSteps:
+    """DP-SGD steps of one training: what the device's ledger composes.
+
+    Attributes:
+        noise_multiplier: Standard deviation of the noise over the clipping norm.
+        sampling_rate: Probability with which each call was drawn into a batch.
+        steps: How many steps.
+    """
+
+    noise_multiplier: float
+    sampling_rate: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class LocalTask:
     """Training of one round on one device.
 
@@ -25,6 +40,10 @@ class LocalTask:
         clip_norm: L2 norm that the whole update is clipped to; ``None`` where persons are not protected.
         call_privacy: DP-SGD on the device; ``None`` where calls are not protected.
         seed: Makes a simulation repeatable; ``None`` with people's devices.
+        release: Version of the release that the run starts from; one run a release. 0 before the first.
+        participations: The most rounds of this run that a device takes part in; ``None`` in a simulation whose few
+            devices stand for many.
+        separation: Rounds from one participation to the next, at least.
         secure: The terms of secure aggregation; ``None`` where the update leaves unmasked. A device that was set up for
             secure aggregation does no other task.
     """
@@ -39,6 +58,9 @@ class LocalTask:
     clip_norm: float | None
     call_privacy: CallPrivacy | None
     seed: int | None
+    release: int = 0
+    participations: int | None = None
+    separation: int = 1
     secure: SecureTerms | None = None
 
     def __post_init__(self) -> None:
@@ -53,5 +75,9 @@ class LocalTask:
             raise UsageError(f"expected 1 word or more, growing, got {self.shortest_words} to {self.longest_words}")
         if self.clip_norm is not None and not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
             raise UsageError(f"expected a clipping norm above 0, got {self.clip_norm}")
+        if self.separation < 1 or (self.participations is not None and self.participations < 1):
+            raise UsageError(
+                f"expected 1 participation or more, 1 round apart or more, got {self.participations}, {self.separation}"
+            )
         if self.secure is not None and self.clip_norm is None:
             raise UsageError("secure aggregation needs clipped updates: their noise is for a norm")

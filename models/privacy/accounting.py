@@ -1,23 +1,36 @@
-"""What a run spends, by unit of privacy and adversary. Composition is dp-accounting's (PLD).
+"""What a run spends, by unit of privacy and adversary. Composition is dp-accounting's.
 
 Sources: Abadi et al. 2016 (subsampled Gaussian); Koskela et al. 2020 and Doroshenko et al. 2022 (privacy loss
-distributions). Where devices add the noise in shares the accountant is ours, in ``distributed_accounting``. Against
-recipients, who see released models only, Poisson sampling of the cohort amplifies. Against a server that sees noised
-sums and knows who took part, nothing is amplified: the guarantee composes over one person's participations. Where the
-server itself takes in single updates and adds the noise, it is trusted not to look before that, and the figure against
-it is about whoever reads what it keeps afterwards.
+distributions); Mironov 2017 and Mironov et al. 2019 (RDP); for DP-FTRL see ``tree_accounting``, for
+noise that devices add in shares ``distributed_accounting``. Against recipients, who
+see released models only, Poisson sampling of the cohort amplifies. Against a server that sees noised sums and knows who
+took part, nothing is amplified: the guarantee composes over one person's participations. Where the server itself takes
+in single updates and adds the noise, it is trusted not to look before that, and the figure against it is about whoever
+reads what it keeps afterwards. DP-FTRL relies on no draw of the cohort, so nothing is amplified against anybody.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from enum import StrEnum
 from functools import lru_cache
 
-from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDpEvent, SelfComposedDpEvent
+from dp_accounting import (
+    DpEvent,
+    GaussianDpEvent,
+    NeighboringRelation,
+    PoissonSampledDpEvent,
+    PrivacyAccountant,
+    SelfComposedDpEvent,
+)
 from dp_accounting.pld import PLDAccountant
+from dp_accounting.rdp import RdpAccountant
 
 from models.domain.privacy import (
     Adversary,
+    ClippingRule,
+    Mechanism,
     NeighbouringRelation,
     PersonPrivacy,
     PrivacyStatement,
@@ -26,18 +39,44 @@ from models.domain.privacy import (
 )
 from models.errors import UsageError
 from models.privacy.distributed_accounting import distributed_epsilon
+from models.privacy.tree_accounting import planned_trees, trees_sensitivity_squared
 
-ACCOUNTANT, DISTRIBUTED_ACCOUNTANT = "PLD (dp-accounting)", "RDP (distributed discrete Gaussian)"
 
-_RELATIONS = {
-    Adversary.RECIPIENTS: NeighbouringRelation.ADD_OR_REMOVE,
-    # The server knows who took part: what is hidden from it is what they sent, not that they were there.
-    Adversary.SERVER: NeighbouringRelation.ZERO_OUT,
-}
+class Accountant(StrEnum):
+    """What adds up a mechanism's privacy loss. Both bound it from above; PLD is tighter."""
+
+    PLD = "PLD (dp-accounting)"
+    RDP = "RDP (dp-accounting)"
+    DISTRIBUTED = "RDP (distributed discrete Gaussian)"
+
+
+def new_accountant(accountant: Accountant) -> PrivacyAccountant:
+    """Return an accountant that has added up nothing yet; add-or-remove neighbours.
+
+    For a Gaussian mechanism without sampling, adding a person and putting zeros in the place of their update move the
+    sum alike, so the figure is also that of zeroing out.
+    """
+    if accountant is Accountant.RDP:
+        return RdpAccountant(neighboring_relation=NeighboringRelation.ADD_OR_REMOVE_ONE)
+    return PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, value_discretization_interval=1e-3)
+
+
+def sampled_gaussian_event(noise_multiplier: float, sampling_rate: float, compositions: int) -> DpEvent:
+    """Return a Gaussian mechanism on Poisson-sampled cohorts, composed, as accountants take it."""
+    event = GaussianDpEvent(noise_multiplier)
+    if sampling_rate < 1.0:
+        event = PoissonSampledDpEvent(sampling_rate, event)
+    return SelfComposedDpEvent(event, compositions)
 
 
 @lru_cache(maxsize=256)
-def sampled_gaussian_epsilon(noise_multiplier: float, sampling_rate: float, compositions: int, delta: float) -> float:
+def sampled_gaussian_epsilon(
+    noise_multiplier: float,
+    sampling_rate: float,
+    compositions: int,
+    delta: float,
+    accountant: Accountant = Accountant.PLD,
+) -> float:
     """Return epsilon of a Gaussian mechanism on Poisson-sampled cohorts, composed; add-or-remove neighbours.
 
     Args:
@@ -45,6 +84,7 @@ def sampled_gaussian_epsilon(noise_multiplier: float, sampling_rate: float, comp
         sampling_rate: Probability with which each member is drawn, in (0, 1].
         compositions: How often the mechanism runs.
         delta: Probability with which the guarantee may fail, in (0, 1).
+        accountant: What composes.
 
     Raises:
         UsageError: An argument is out of range or not finite.
@@ -52,11 +92,8 @@ def sampled_gaussian_epsilon(noise_multiplier: float, sampling_rate: float, comp
     _require_in_range(noise_multiplier, sampling_rate, compositions, delta)
     if compositions == 0:
         return 0.0
-    event = PoissonSampledDpEvent(sampling_rate, GaussianDpEvent(noise_multiplier))
-    if sampling_rate == 1.0:
-        event = GaussianDpEvent(noise_multiplier)
-    accountant = PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, value_discretization_interval=1e-3)
-    return float(accountant.compose(SelfComposedDpEvent(event, compositions)).get_epsilon(delta))
+    event = sampled_gaussian_event(noise_multiplier, sampling_rate, compositions)
+    return float(new_accountant(accountant).compose(event).get_epsilon(delta))
 
 
 def _require_in_range(noise_multiplier: float, sampling_rate: float, compositions: int, delta: float) -> None:
@@ -70,13 +107,29 @@ def _require_in_range(noise_multiplier: float, sampling_rate: float, composition
         raise UsageError(f"expected compositions of 0 or more, got {compositions}")
 
 
-def person_epsilon(privacy: PersonPrivacy, against: Adversary, rounds: int) -> float:
+def person_epsilon(
+    privacy: PersonPrivacy, against: Adversary, rounds: int, accountant: Accountant = Accountant.PLD
+) -> float:
     """Return user-level epsilon after so many rounds of a plan."""
-    seen = rounds if against is Adversary.RECIPIENTS else min(rounds, privacy.participations)
-    rate = privacy.sampling_rate if against is Adversary.RECIPIENTS else 1.0
+    mechanism = composed_mechanism(privacy, against, rounds)
     if privacy.distributed is not None:
-        return distributed_epsilon(privacy.distributed, rate, seen, privacy.delta)
-    return sampled_gaussian_epsilon(privacy.noise_multiplier, rate, seen, privacy.delta)
+        return distributed_epsilon(privacy.distributed, *mechanism[1:], privacy.delta)
+    return sampled_gaussian_epsilon(*mechanism, privacy.delta, accountant)
+
+
+def composed_mechanism(privacy: PersonPrivacy, against: Adversary, rounds: int) -> tuple[float, float, int]:
+    """Return what an adversary sees of so many rounds: noise multiplier, sampling rate, number of compositions."""
+    if privacy.mechanism is Mechanism.FTRL:
+        return trees_mechanism(privacy, planned_trees(rounds, privacy.tree_rounds))
+    if amplified(privacy, against):
+        return privacy.noise_multiplier, privacy.sampling_rate, rounds
+    return privacy.noise_multiplier, 1.0, min(rounds, privacy.participations)
+
+
+def trees_mechanism(privacy: PersonPrivacy, trees: Sequence[int]) -> tuple[float, float, int]:
+    """Return trees of so many rounds each as one Gaussian mechanism, which is what anybody sees; zeroing out."""
+    squared = trees_sensitivity_squared(trees, privacy.participations, privacy.separation)
+    return (privacy.noise_multiplier / math.sqrt(squared), 1.0, 1) if squared else (privacy.noise_multiplier, 1.0, 0)
 
 
 def state_person_privacy(
@@ -87,16 +140,29 @@ def state_person_privacy(
         PrivacyStatement(
             unit=PrivacyUnit.PERSON,
             against=against,
-            relation=_RELATIONS[against],
+            relation=_relation(privacy, against),
             epsilon=person_epsilon(privacy, against, rounds),
             delta=privacy.delta,
-            accountant=ACCOUNTANT if privacy.distributed is None else DISTRIBUTED_ACCOUNTANT,
-            sampler="Poisson" if against is Adversary.RECIPIENTS else "none",
+            accountant=Accountant.PLD if privacy.distributed is None else Accountant.DISTRIBUTED,
+            sampler="Poisson" if amplified(privacy, against) else "none",
             population=privacy.population,
             cohort=privacy.cohort,
             rounds=rounds,
             participations=privacy.participations,
             simulated=simulated,
+            mechanism=privacy.mechanism,
+            clipping=ClippingRule.FIXED if privacy.adaptive is None else ClippingRule.ADAPTIVE,
         )
         for against in Adversary
     ]
+
+
+def amplified(privacy: PersonPrivacy, against: Adversary) -> bool:
+    """Say whether Poisson sampling of the cohort may be relied on."""
+    return against is Adversary.RECIPIENTS and privacy.mechanism is Mechanism.GAUSSIAN
+
+
+def _relation(privacy: PersonPrivacy, against: Adversary) -> NeighbouringRelation:
+    # The server knows who took part: what is hidden from it is what they sent, not that they were there. Cohorts that
+    # phones choose themselves may be known to anybody.
+    return NeighbouringRelation.ADD_OR_REMOVE if amplified(privacy, against) else NeighbouringRelation.ZERO_OUT

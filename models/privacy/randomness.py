@@ -56,6 +56,10 @@ class GaussianSource(Protocol):
         ...
 
 
+PAIRS_AT_ONCE = 8192
+"""Pairs of normals made together: what is held meanwhile stays in the processor's cache."""
+
+
 class SystemGaussian:
     """Standard normals by Box and Muller (1958) from a ChaCha20 stream keyed by the operating system."""
 
@@ -64,11 +68,12 @@ class SystemGaussian:
 
     def standard_normal(self, count: int) -> NDArray[np.float64]:
         """Return ``count`` numbers, shape (count,). The tails end beyond 13 standard deviations."""
-        pairs = (count + 1) // 2
-        high, low, turn = self._source.words(3 * pairs).reshape(3, pairs)
-        radius = np.sqrt(-2.0 * np.log(open_unit(high, low)))
-        angle = turn.astype(np.float64) * (2.0 * np.pi * 2.0**-64)
-        return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
+        noise = np.empty(count + count % 2)
+        for start in range(0, count, 2 * PAIRS_AT_ONCE):
+            pairs = noise[start : start + 2 * PAIRS_AT_ONCE].reshape(2, -1)
+            high, low, turn = self._source.words(3 * pairs.shape[1]).reshape(3, -1)
+            pairs[:] = np.sqrt(-2.0 * np.log(open_unit(high, low))) * cosine_and_sine(turn)
+        return noise[:count]
 
 
 def open_unit(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.float64]:
@@ -79,6 +84,16 @@ def open_unit(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.f
     relative step is that of a double everywhere.
     """
     return high.astype(np.float64) * 2.0**-64 + (low.astype(np.float64) + 1.0) * 2.0**-128
+
+
+def cosine_and_sine(turn: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Return cosine and sine of an angle, shape (2, N), whole turns being split into 2**64 parts.
+
+    Both follow from the tangent of half the angle: one slow function instead of two, and never a division by zero.
+    """
+    tangent = np.tan(turn.view(np.int64) * (np.pi * 2.0**-64))
+    above = 2.0 / (1.0 + tangent * tangent)  # 1 + cosine
+    return np.stack([above - 1.0, above * tangent])
 
 
 class SeededGaussian:

@@ -32,11 +32,12 @@ def require_same_layout(arrays: Mapping[str, NDArray[np.float32]], like: Mapping
     """Refuse arrays whose names, order, shapes or type differ from ``like``.
 
     Raises:
-        UpdateRefusedError: With the fate ``wrong_shape``.
+        UpdateRefusedError: With the fate ``wrong_keys``, ``wrong_shape`` or ``wrong_type``.
     """
-    if _layout(arrays) != _layout(like):
-        raise UpdateRefusedError("wrong_shape")
-
-
-def _layout(arrays: Mapping[str, NDArray[np.float32]]) -> list[tuple[str, tuple[int, ...], str]]:
-    return [(name, array.shape, array.dtype.str) for name, array in arrays.items()]
+    if list(arrays) != list(like):
+        raise UpdateRefusedError("wrong_keys")
+    for name, array in arrays.items():
+        if array.shape != like[name].shape:
+            raise UpdateRefusedError("wrong_shape")
+        if array.dtype.str != like[name].dtype.str:
+            raise UpdateRefusedError("wrong_type")

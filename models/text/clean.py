@@ -6,7 +6,14 @@ import re
 import unicodedata
 
 _TRANSCRIBER_MARKS = re.compile(r"(?<![A-Za-z])[bnlou]/|/|\*|\+|\(\(.*?\)\)")
-_DE_IDENTIFIED = re.compile(r"[O○0◯]{2,}|[Xx×]{2,}|\*{2,}|&[\w-]+&|#[\w-]+#")
+_DE_IDENTIFIED = re.compile(r"(?<![A-Za-z])(?:[O○◯]{2,}|[Xx×]{2,})(?![A-Za-z])|&[\w-]+&|#[\w-]+#|<[가-힣]{2,5}>")
+_BETWEEN_DIGITS = r"[-,.:/~ ]"
+_ZEROS_FOR_NAMES = re.compile(
+    rf"(?<![0-9A-Za-z])(?<![0-9]{_BETWEEN_DIGITS})"
+    rf"0{{2,}}(?:{_BETWEEN_DIGITS}0{{2,}})*"
+    rf"(?![0-9A-Za-z]|{_BETWEEN_DIGITS}[0-9])"
+)
+"""Zeros alone stand for a name (00은행, 김00, 000-0000); those of a number do not (100, 2,000, 010-0000-1234)."""
 _NOT_WORD = re.compile(r"[^0-9A-Za-z가-힣ㄱ-ㅎㅏ-ㅣ\s]+")
 _SPACES = re.compile(r"\s+")
 
@@ -14,12 +21,13 @@ _SPACES = re.compile(r"\s+")
 def clean_text(text: str) -> str:
     """Return the spoken words of a transcript, separated by single spaces.
 
-    Removes the letters that stand for de-identified names and numbers (OOO), transcriber's marks (``b/``, ``*``, ``+``)
-    and everything that is neither letter nor digit. Text is composed (NFC) first, so that Hangul typed as separate
-    letters equals Hangul typed as syllables.
+    Removes what stands for de-identified names and numbers (OOO, 00은행, <이름>), transcriber's marks (``b/``, ``*``,
+    ``+``) and everything that is neither letter nor digit. The digits of a number stay as they are. Text is composed
+    (NFC) first, so that Hangul typed as separate letters equals Hangul typed as syllables.
     """
     text = unicodedata.normalize("NFC", text)
     text = _DE_IDENTIFIED.sub(" ", text)
+    text = _ZEROS_FOR_NAMES.sub(" ", text)
     text = _TRANSCRIBER_MARKS.sub(" ", text)
     text = _NOT_WORD.sub(" ", text)
     return _SPACES.sub(" ", text).strip()

@@ -89,13 +89,16 @@ def flat_ngram_ids(words: Sequence[str], scheme: NgramScheme) -> tuple[NDArray[n
 
 def _hash_from_every_start(characters: NDArray[np.uint32], scheme: NgramScheme) -> NDArray[np.uint32]:
     """Return fastText's hash of the n-grams of each size (columns) that begin at each character (rows)."""
-    units, sizes = _signed_utf8(characters)
-    hashes = np.full(len(characters), _FNV_OFFSET, dtype=np.uint32)
+    starts = len(characters)
+    units, sizes = _signed_utf8(np.append(characters, np.zeros(scheme.longest, np.uint32)))
+    there = [sizes > number for number in range(len(units))]
+    hashes = np.full(starts, _FNV_OFFSET, dtype=np.uint32)
     by_size = []
     for length in range(scheme.longest):
-        place = np.minimum(np.arange(length, len(characters) + length), len(characters) - 1)
-        for number, unit in enumerate(units):
-            hashes = np.where(sizes[place] > number, (hashes ^ unit[place]) * np.uint32(_FNV_PRIME), hashes)
+        place = slice(length, length + starts)
+        for unit, is_there in zip(units, there, strict=True):
+            longer = (hashes ^ unit[place]) * np.uint32(_FNV_PRIME)
+            hashes = longer if unit is units[0] else np.where(is_there[place], longer, hashes)
         by_size.append(hashes)
     return np.stack(by_size[scheme.shortest - 1 :], axis=1)
 

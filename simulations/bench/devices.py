@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from fl_client.app import build_client_app
+from fl_client.guard import simulation_guard
 from fl_client.training import LabelledWords, train_on_device
 from fl_server.aggregation import UpdateSum
-from fl_server.collecting import Clock, ask_cohort, fold_replies
+from fl_server.collecting import Clock, Replies, Waiting, fold_replies
 from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters
 from models.domain.training import LocalTask
@@ -43,9 +44,9 @@ def measure() -> list[Row]:
     model = read_parameters(Classifier(DIMENSIONS))
 
     def whole_round() -> None:
-        grid = InProcessGrid(build_client_app(lambda _: calls), DEVICES)
-        replies = ask_cohort(grid, grid.get_node_ids(), model, TASK, 60.0, Clock())
-        fold_replies(replies, DEVICES, UpdateSum(model, TASK.clip_norm))
+        grid = InProcessGrid(build_client_app(lambda _: calls, simulation_guard()), DEVICES)
+        replies = Replies(grid, grid.get_node_ids(), model, TASK, Waiting(60.0), Clock())
+        fold_replies(replies, DEVICES, UpdateSum(model, TASK.clip_norm), model, TASK.round_number)
 
     def bare_training() -> None:
         for device in range(DEVICES):

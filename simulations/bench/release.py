@@ -1,44 +1,151 @@
-"""Latency of a release: one call of 107 words, one thread, INT8 through ONNX Runtime against torch in FP32."""
+"""A release on a device: latency, start, memory and size, for one call of 107 words on one thread, beside peers."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from fl_client.detection import CallJudge
+from fl_client.releases import RELEASED_FILES
 from models.corpus.generator import generate_calls
 from models.detector.detector import TrainedDetector
-from models.detector.embedded_calls import index_words
+from models.detector.embedded_calls import EmbeddedCalls, index_words
 from models.detector.export import export_detector
+from models.detector.onnx_contract import STATE, ModelVariant
 from models.detector.runtime import OnnxDetector
-from models.detector.scoring import score_indexed
+from models.detector.scoring import score_embedded, score_indexed
 from models.detector.training import TrainingSettings, train_detector
 from models.text.clean import split_words
+from models.text.ngrams import encode_words, ngram_ids
 from simulations.bench.row import Row, compare, median_seconds, print_rows
 
 WORDS, REPEATS = 107, 200
+STARTS = 9
+MEGABYTE = 1e6
+
+_DETECTING = """
+from pathlib import Path
+from fl_client.detection import CallJudge
+from models.detector.onnx_contract import ModelVariant
+from models.detector.runtime import OnnxDetector
+judge = CallJudge(OnnxDetector.load(Path({folder!r}), ModelVariant.INT8_ORT))
+judge.hear({words!r})
+judge.judge(60)
+"""
+_LIBRARIES_ALONE = "import numpy, onnxruntime"
+_IN_TORCH = """
+from pathlib import Path
+from models.detector.detector import TrainedDetector
+from models.detector.embedded_calls import index_words
+from models.detector.scoring import score_indexed
+trained = TrainedDetector.load(Path({folder!r}))
+score_indexed(trained.build_network(), index_words([{words!r}], [0], trained.embedding))
+"""
+_RESIDENT = """
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+"""In kilobytes. The kernel's other figure, `ru_maxrss`, would be that of the process that started this one."""
 
 
 def measure() -> list[Row]:
-    """Return a row: text of 107 words to score."""
+    """Return the rows of a small detector of the sizes that ship."""
     torch.set_num_threads(1)
     calls = generate_calls(200, seed=3)
     trained = train_detector(calls, TrainingSettings(epochs=1))
     longest = max(calls, key=lambda call: len(call.transcript))
-    text = " ".join((split_words(longest.transcript) * WORDS)[:WORDS])
+    words = (split_words(longest.transcript) * WORDS)[:WORDS]
     with tempfile.TemporaryDirectory() as folder:
         export_detector(trained, Path(folder))
-        detector = OnnxDetector.load(Path(folder))
-        int8, fp32 = median_seconds(
-            [lambda: detector.score(split_words(text)), lambda: _score_in_torch(trained, text)], REPEATS
-        )
-    return [compare("release_latency_t107", "ms", 1e3 * int8, "torch FP32", 1e3 * fp32)]
+        trained.save(Path(folder) / "trained")
+        return [
+            *_latencies(trained, OnnxDetector.load(Path(folder)), words),
+            *_processes(Path(folder), words),
+            *_sizes(trained, Path(folder)),
+        ]
+
+
+def _latencies(trained: TrainedDetector, detector: OnnxDetector, words: list[str]) -> list[Row]:
+    text, network = " ".join(words), trained.build_network()
+    feeds: dict[str, NDArray[Any]] = dict(zip(STATE, detector.first_state(1), strict=True))
+    ids = encode_words(words, detector.card.scheme)[np.newaxis]
+    feeds |= {"ids": ids, "lengths": np.array([WORDS], np.int32)}
+    embedded = index_words([words], [0], trained.embedding).embed()
+    peers: dict[str, tuple[str, Callable[[], object], Callable[[], object]]] = {
+        "network": (
+            "torch FP32, embedded before",
+            lambda: detector.session.run(["logit"], feeds),
+            lambda: score_embedded(network, EmbeddedCalls(embedded.embedded, embedded.lengths, embedded.labels)),
+        ),
+        "ngram_ids": (
+            "the same in plain Python",
+            lambda: encode_words(words, detector.card.scheme),
+            lambda: [ngram_ids.__wrapped__(word, detector.card.scheme) for word in words],
+        ),
+        "latency": (
+            "torch FP32",
+            lambda: detector.score(split_words(text)),
+            lambda: _score_in_torch(trained, text),
+        ),
+        "text_to_verdict": (
+            "torch FP32, score alone",
+            lambda: _judge(detector, text),
+            lambda: _score_in_torch(trained, text),
+        ),
+    }
+    return [_latency(name, *timed) for name, timed in peers.items()]
+
+
+def _latency(name: str, peer: str, ours: Callable[[], object], theirs: Callable[[], object]) -> Row:
+    value, peer_value = median_seconds([ours, theirs], REPEATS)
+    return compare(f"release_{name}_t{WORDS}", "ms", 1e3 * value, peer, 1e3 * peer_value)
+
+
+def _judge(detector: OnnxDetector, text: str) -> None:
+    judge = CallJudge(detector)
+    judge.hear(split_words(text))
+    judge.judge(60)
 
 
 def _score_in_torch(trained: TrainedDetector, text: str) -> float:
     indexed = index_words([split_words(text)], [0], trained.embedding)
     return float(score_indexed(trained.build_network(), indexed)[0])
+
+
+def _processes(folder: Path, words: list[str]) -> list[Row]:
+    """Return a whole process's time from its start to its first verdict and end, and the most memory it had."""
+    detecting = _DETECTING.format(folder=str(folder), words=words)
+    in_torch = _IN_TORCH.format(folder=str(folder / "trained"), words=words)
+    start, alone = median_seconds([lambda: _run(detecting), lambda: _run(_LIBRARIES_ALONE)], STARTS)
+    resident, peer = (int(_run(code + _RESIDENT)) * 1024 / MEGABYTE for code in (detecting, in_torch))
+    return [
+        compare("release_start_to_first_verdict", "s", start, "a process that imports numpy and onnxruntime", alone),
+        compare("release_resident_memory", "MB", resident, "torch FP32", peer),
+    ]
+
+
+def _run(code: str) -> str:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    return subprocess.run([sys.executable, "-c", code], env=own, capture_output=True, text=True, check=True).stdout  # noqa: S603
+
+
+def _sizes(trained: TrainedDetector, folder: Path) -> list[Row]:
+    int8, fp32 = ((folder / variant).stat().st_size for variant in (ModelVariant.INT8, ModelVariant.FP32))
+    table = trained.embedding.rows.nbytes + trained.embedding.scales.nbytes
+    package = sum((folder / name).stat().st_size for name in RELEASED_FILES)
+    unquantised = trained.embedding.table.nbytes + sum(array.nbytes for array in trained.parameters.values())
+    return [
+        compare("release_network_size", "MB", (int8 - table) / MEGABYTE, "FP32", (fp32 - table) / MEGABYTE),
+        compare("release_package_size", "MB", package / MEGABYTE, "one file, FP32 table", unquantised / MEGABYTE),
+    ]
 
 
 if __name__ == "__main__":

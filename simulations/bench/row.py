@@ -49,6 +49,29 @@ def median_seconds(works: Sequence[Callable[[], object]], repeats: int) -> list[
     return [statistics.median(times[1:] or times) for times in taken]
 
 
+def median_pair(
+    ours: Callable[[], object], peers: Callable[[], object], seconds: float, least: int, most: int
+) -> tuple[float, float]:
+    """Return the times of the one pair whose ratio is the median of all pairs'.
+
+    The two take turns, so that a busy moment hits both; the first turn warms caches and allocators and counts for
+    nobody. They go on until ``seconds`` have gone by, but take at least ``least`` and at most ``most`` turns.
+    """
+    _times(ours, peers)
+    pairs: list[tuple[float, float]] = []
+    while len(pairs) < least or (len(pairs) < most and sum(map(sum, pairs)) < seconds):
+        pairs.append(_times(ours, peers))
+    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
+
+
+def _times(ours: Callable[[], object], peers: Callable[[], object]) -> tuple[float, float]:
+    start = time.perf_counter()
+    ours()
+    between = time.perf_counter()
+    peers()
+    return between - start, time.perf_counter() - between
+
+
 def full_is_asked() -> bool:
     """Say whether this process measures the longer tables of ``bench --full`` too."""
     return FULL in sys.argv[1:]

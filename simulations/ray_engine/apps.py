@@ -13,16 +13,16 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 from pydantic import TypeAdapter
 
-from fl_client.app import DEVICE_ID, OWN_ROUND, build_client_app
+from fl_client.app import DEVICE_ID, OWN_ROUND
 from fl_server.registry import create_registry
 from models.detector.detector import TrainedDetector
 from models.durable_file import write_durably
 from models.errors import HearsayError
 from simulations.data import gather_calls
+from simulations.devices import device_world
 from simulations.federating import WatchedFederation, drop_out
 from simulations.field import Field, lay_field
-from simulations.population import Population
-from simulations.ray_engine.numbered_grid import NUMBER, SET_STATE, SHOW_STATE, NumberedGrid
+from simulations.ray_engine.numbered_grid import NORM, NUMBER, NumberedGrid
 from simulations.scenarios import drift_named
 from simulations.settings import RunSettings
 from simulations.workspace import Workspace
@@ -64,19 +64,12 @@ def tell_number(message: Message, context: Context) -> Message:
     return Message(RecordDict({NUMBER: MetricRecord({"value": number})}), reply_to=message)
 
 
-@client_app.query(SHOW_STATE)
-def show_state(message: Message, context: Context) -> Message:
-    """Show a simulator this device's own state, and forget what belongs to one round only."""
-    state = RecordDict(dict(context.state))
-    context.state.pop(OWN_ROUND, None)
-    return Message(state, reply_to=message)
-
-
-@client_app.query(SET_STATE)
-def set_state(message: Message, context: Context) -> Message:
-    """Take the state that this device had before a kill."""
-    context.state = message.content
-    return Message(RecordDict(), reply_to=message)
+@client_app.query(NORM)
+def tell_norm(message: Message, context: Context) -> Message:
+    """Tell a simulator the norm of this device's last update, once."""
+    seen = context.state.pop(OWN_ROUND, None)
+    reply = RecordDict() if seen is None else RecordDict({NORM: MetricRecord({"value": seen["norm"]})})  # type: ignore[dict-item]
+    return Message(reply, reply_to=message)
 
 
 def _folder(context: Context) -> Path:
@@ -86,7 +79,7 @@ def _folder(context: Context) -> Path:
 def _run_rounds(grid: Grid, root: Path) -> None:
     torch.set_num_threads(1)
     settings, field = _lay_field(root)
-    workspace = Workspace(root, settings.digest(), goes_on=True)
+    workspace = _workspace(root)
     federation = WatchedFederation(settings, field, workspace, create_registry(workspace.registry))
     federation.run(NumberedGrid(grid, settings.devices, drop_out(settings.seed, settings.dropout)))
 
@@ -94,13 +87,16 @@ def _run_rounds(grid: Grid, root: Path) -> None:
 @functools.cache
 def _device_app(root: Path) -> ClientApp:
     """Return the devices' ClientApp; a worker process lays its field once."""
-    torch.set_num_threads(1)
     _, field = _lay_field(root)
-    return build_client_app(Population(field.dealt, field.base.embedding).calls_of)
+    return device_world(field, _workspace(root).federation).build_app()
+
+
+def _workspace(root: Path) -> Workspace:
+    return Workspace(root, "", goes_on=True)
 
 
 def _lay_field(root: Path) -> tuple[RunSettings, Field]:
     settings = SETTINGS_JSON.validate_json((root / SETTINGS).read_bytes())
     drift = drift_named(settings.scenario)
-    base = TrainedDetector.load(settings.base or Workspace(root, "", goes_on=True).base)
+    base = TrainedDetector.load(settings.base or _workspace(root).base)
     return settings, lay_field(settings, drift, gather_calls(settings, drift), base)

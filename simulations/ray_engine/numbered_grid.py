@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from flwr.app import ConfigRecord, Error, Message, MessageType, RecordDict
 from flwr.common.constant import ErrorCode
@@ -18,7 +18,7 @@ START_SECONDS = 120.0
 QUERY_SECONDS = 600.0
 PAUSE_SECONDS = 0.1
 
-NUMBER, SHOW_STATE, SET_STATE = "number", "show_state", "set_state"
+NUMBER, NORM = "number", "norm"
 """What a simulator asks a simulated device; no device of people's answers such queries."""
 
 
@@ -41,8 +41,7 @@ class NumberedGrid(SimulatedGrid):
         """
         self._grid, self._is_lost = grid, is_lost
         self._flower_ids = _number_nodes(grid, _await_nodes(grid, devices))
-        self._states: dict[int, RecordDict] = {number: RecordDict() for number in self._flower_ids}
-        self._stale: set[int] = set()
+        self._asked: set[int] = set()
         self._lost: dict[str, Message] = {}
         self._lost_numbers = itertools.count(1)
 
@@ -73,7 +72,7 @@ class NumberedGrid(SimulatedGrid):
             if self._is_lost(message.metadata.group_id, number - 1):
                 yield self._lose(message)
             else:
-                self._stale.add(number)
+                self._asked.add(number)
                 yield from self._grid.push_messages([message])
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
@@ -87,18 +86,11 @@ class NumberedGrid(SimulatedGrid):
         """Send messages and return their replies, as Flower's grid does."""
         return self._grid.send_and_receive(messages, timeout=timeout)
 
-    def state_of(self, node_id: int) -> RecordDict:
-        """Return a device's own Flower state, asked for once after each time that it worked."""
-        if node_id in self._stale:
-            shown = _ask(self._grid, SHOW_STATE, {self._flower_ids[number]: RecordDict() for number in self._stale})
-            self._states |= {number: shown[self._flower_ids[number]] for number in self._stale}
-            self._stale.clear()
-        return self._states[node_id]
-
-    def restore_state(self, node_id: int, state: RecordDict) -> None:
-        """Set a device's own Flower state, after a kill."""
-        _ask(self._grid, SET_STATE, {self._flower_ids[node_id]: state})
-        self._states[node_id] = state
+    def take_norms(self) -> list[float]:
+        """Return the norms of the updates since this was last asked, in the order of the devices."""
+        asked, self._asked = sorted(self._asked), set()
+        told = _ask(self._grid, NORM, [self._flower_ids[number] for number in asked])
+        return [float(content[NORM]["value"]) for content in told.values() if NORM in content]  # type: ignore[arg-type]
 
     def _lose(self, message: Message) -> str:
         message_id = f"{_LOST}{next(self._lost_numbers)}"
@@ -120,20 +112,19 @@ def _await_nodes(grid: Grid, devices: int) -> list[int]:
     return ids
 
 
-def _number_nodes(grid: Grid, flower_ids: Iterable[int]) -> dict[int, int]:
+def _number_nodes(grid: Grid, flower_ids: Sequence[int]) -> dict[int, int]:
     """Return each device's Flower id by its number, from 1."""
-    told = _ask(grid, NUMBER, {flower_id: RecordDict() for flower_id in flower_ids})
+    told = _ask(grid, NUMBER, flower_ids)
     return {int(content[NUMBER]["value"]): flower_id for flower_id, content in told.items()}  # type: ignore[arg-type]
 
 
-def _ask(grid: Grid, question: str, contents: dict[int, RecordDict]) -> dict[int, RecordDict]:
-    """Ask nodes one question and return their answers by Flower id."""
+def _ask(grid: Grid, question: str, flower_ids: Sequence[int]) -> dict[int, RecordDict]:
+    """Ask nodes one question and return their answers by Flower id, in order."""
     # Flower refuses a message whose content is empty.
-    messages = [
-        Message(content or RecordDict({"ask": ConfigRecord({"state": True})}), node, f"{MessageType.QUERY}.{question}")
-        for node, content in contents.items()
-    ]
+    content = RecordDict({question: ConfigRecord({"asked": True})})
+    messages = [Message(content, flower_id, f"{MessageType.QUERY}.{question}") for flower_id in flower_ids]
     replies = [reply for reply in grid.send_and_receive(messages, timeout=QUERY_SECONDS) if reply.has_content()]
     if len(replies) < len(messages):
         raise UnreachableError(f"only {len(replies)} of {len(messages)} simulated devices answered")
-    return {reply.metadata.src_node_id: reply.content for reply in replies}
+    told = {reply.metadata.src_node_id: reply.content for reply in replies}
+    return {flower_id: told[flower_id] for flower_id in flower_ids}

@@ -7,9 +7,10 @@ import math
 from models.domain.call import Label, ScamType
 from models.domain.privacy import PrivacyStatement, PrivacyUnit
 from models.domain.release import Verdict
+from models.page.text import Text, decimal, file_size, join_words
 from simulations.report.content import ReportContent, Scores
 from simulations.report.product import CallDetection, ReleaseCard, StatisticsOutcome
-from simulations.report.wording import ADVERSARIES, SCAM_TYPES, VERDICTS, Text, decimal, file_size, join_words, towards
+from simulations.report.wording import ADVERSARIES, SCAM_TYPES, VERDICTS, towards
 
 Z_95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""

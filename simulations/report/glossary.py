@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulations.report.wording import Text
+from models.page.text import Text
 
 
 @dataclass(frozen=True, slots=True)

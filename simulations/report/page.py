@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Literal
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
+from models.page.document import Language, page_environment, render_page
+from models.page.picture import Picture
+from models.page.text import Text, decimal
 from simulations.report import findings, result_charts, round_charts, wording
 from simulations.report.content import ReportContent
 from simulations.report.glossary import GLOSSARY
-from simulations.report.picture import Picture
 from simulations.report.product import CallDetection
-from simulations.report.wording import Text
-
-Language = Literal["en", "ko"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,51 +26,25 @@ class Tile:
 
 
 def render_report(content: ReportContent, language: Language = "en") -> str:
-    """Render a run's report.
-
-    The page is self-contained: its security policy allows its own style sheet and nothing else, no script and no
-    request. Every text of the content is escaped. Equal content gives an equal page.
+    """Render a run's report: one self-contained page that loads nothing and runs no script.
 
     Args:
         content: What the run found.
         language: The language that the page opens in; the reader may switch to the other.
     """
-    style = files("simulations.report").joinpath("templates/style.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            content=content,
-            language=language,
-            style=Markup(style),  # noqa: S704 - our own file
-            style_hash=f"sha256-{digest}",
-            pictures=_draw(content),
-            tiles=_tiles(content),
-            found=findings,
-            words=wording,
-            glossary=GLOSSARY,
-        )
+    environment = page_environment("simulations.report")
+    environment.globals |= {"value_text": wording.value_text, "spoken": spoken_lines}
+    return render_page(
+        environment,
+        "report.html.j2",
+        language,
+        content=content,
+        pictures=_draw(content),
+        tiles=_tiles(content),
+        found=findings,
+        words=wording,
+        glossary=GLOSSARY,
     )
-
-
-def _environment() -> Environment:
-    """Return a template environment that escapes everything and refuses names it doesn't know."""
-    environment = Environment(
-        loader=PackageLoader("simulations.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"both": Text, "value_text": wording.value_text, "spoken": spoken_lines}
-    environment.filters |= {
-        "decimal": wording.decimal,
-        "percent": wording.percent,
-        "size": wording.file_size,
-        "small": wording.small,
-    }
-    return environment
 
 
 def _draw(content: ReportContent) -> dict[str, Picture]:
@@ -118,7 +84,7 @@ def _tiles(content: ReportContent) -> list[Tile]:
 
 def _change(name: Text, old: float, new: float, *, digits: int, more_is_better: bool = True) -> Tile:
     """Make the tile of a figure that has a before."""
-    first, last = wording.decimal(old, digits), wording.decimal(new, digits)
+    first, last = decimal(old, digits), decimal(new, digits)
     if first == last:
         return Tile(name, first, last, None, Text("unchanged", "변화 없음"), None)
     better = (new > old) == more_is_better
@@ -135,7 +101,7 @@ def _epsilon_tile(content: ReportContent) -> Tile:
     unit, who = wording.UNITS[first.unit], wording.ADVERSARIES[first.against]
     name = Text(f"Epsilon, {unit.en}", f"엡실론, {unit.ko}")
     note = Text(f"against {who.en}", f"{who.ko} 기준")
-    return Tile(name, None, wording.decimal(first.epsilon), None, note, wording.simulated_mark(first))
+    return Tile(name, None, decimal(first.epsilon), None, note, wording.simulated_mark(first))
 
 
 def spoken_lines(detection: CallDetection) -> list[tuple[float | None, list[tuple[str, bool]]]]:

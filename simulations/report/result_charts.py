@@ -7,8 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from models.domain.call import ScamType
 from models.domain.release import Verdict
-from simulations.report.content import ReportContent, Scores
-from simulations.report.picture import (
+from models.page.picture import (
     DASHED,
     DOTTED,
     ROUND_STEPS,
@@ -20,9 +19,11 @@ from simulations.report.picture import (
     label_rounds,
     lay_rows,
 )
+from models.page.text import Text, percent
+from models.page.vector import Ink, Words
+from simulations.report.content import ReportContent, Scores
 from simulations.report.product import CallDetection, StatisticsOutcome
-from simulations.report.vector import Ink, Words
-from simulations.report.wording import SCAM_TYPES, VERDICTS, Text, percent, value_text
+from simulations.report.wording import SCAM_TYPES, VERDICTS, value_text
 
 RECALL_KEYS = (
     Key("dot hollow before", Text("before", "연합학습 전")),

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from models.domain.privacy import Adversary, PrivacyStatement, PrivacyUnit
+from models.page.picture import DASHED, Key, Picture, describe_progress, draw, label_rounds
+from models.page.text import Text, decimal
+from models.page.vector import Ink, Words
 from simulations.report.content import RoundOutcome, UpdateNorms
-from simulations.report.picture import DASHED, Key, Picture, describe_progress, draw, label_rounds
-from simulations.report.vector import Ink, Words
-from simulations.report.wording import ADVERSARIES, UNITS, Text, decimal, simulated_mark
+from simulations.report.wording import ADVERSARIES, UNITS, simulated_mark
 
 BAR = 0.76
 """Width of a bar, in rounds."""

@@ -1,37 +1,14 @@
-"""The page's words in its two languages, and how it prints numbers."""
+"""The report's words in its two languages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from markupsafe import Markup
 
 from models.domain.call import ScamType
 from models.domain.privacy import Adversary, NeighbouringRelation, PrivacyMode, PrivacyStatement, PrivacyUnit
 from models.domain.release import Verdict
 from models.domain.round import ReplyFate
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """The same words in English and Korean. A template that prints it gets both; the page shows one."""
-
-    en: str
-    ko: str
-
-    def __html__(self) -> Markup:
-        both = '<span class="in-en" lang="en">{}</span><span class="in-ko" lang="ko">{}</span>'
-        return Markup(both).format(self.en, self.ko)  # noqa: S704 - a constant; what is put in is escaped
-
-    def __add__(self, other: Text) -> Text:
-        return Text(self.en + other.en, self.ko + other.ko)
-
-    @property
-    def inside(self) -> Text:
-        """The same words inside a sentence, where English begins them small."""
-        return Text(self.en[:1].lower() + self.en[1:], self.ko)
-
+from models.page.text import Text
 
 SCAM_TYPES = {
     ScamType.AGENCY: Text("Agency impersonation", "기관사칭형"),
@@ -53,6 +30,9 @@ FATES = {
     ReplyFate.FOLDED: Text("folded in", "반영"),
     ReplyFate.NO_REPLY: Text("no reply", "응답 없음"),
     ReplyFate.FAILED: Text("failed", "실패"),
+    ReplyFate.WRONG_ROUND: Text("of another round", "다른 라운드"),
+    ReplyFate.WRONG_KEYS: Text("wrong names", "이름 오류"),
+    ReplyFate.WRONG_TYPE: Text("wrong type", "자료형 오류"),
     ReplyFate.WRONG_SHAPE: Text("wrong shape", "형태 오류"),
     ReplyFate.NOT_FINITE: Text("not finite", "유한하지 않음"),
     ReplyFate.TOO_LARGE: Text("too large", "크기 초과"),
@@ -76,43 +56,9 @@ MODES = {
 }
 
 
-NO_BREAK = "\N{NO-BREAK SPACE}"
-"""Keeps a number and its unit on one line."""
-
-
 def value_text(value: str) -> Text:
     """Name a value of a statistic; one that has no words of its own is named by itself."""
     return STATISTIC_VALUES.get(value, Text(value, value))
-
-
-def join_words(words: Sequence[str]) -> str:
-    """Join words as English lists them: ``a, b and c``."""
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def decimal(value: float, digits: int = 2) -> str:
-    """Print a number with so many digits after the point, never a negative zero."""
-    printed = f"{value:,.{digits}f}"
-    return printed.removeprefix("-") if not printed.strip("-0.,") else printed
-
-
-def percent(share: float) -> str:
-    """Print a share as whole percent, with one digit below ten."""
-    return f"{decimal(share * 100, 0 if abs(share) >= 0.0995 else 1)}%"
-
-
-def file_size(size: int) -> str:
-    """Print bytes as people read them, in decimal units."""
-    if size >= 1_000_000:
-        return f"{decimal(size / 1_000_000)}{NO_BREAK}MB"
-    return f"{decimal(size / 1000, 1)}{NO_BREAK}kB" if size >= 1000 else f"{size}{NO_BREAK}B"
-
-
-def small(value: float) -> str:
-    """Print a small probability such as a delta as a power of ten: ``1e-6``."""
-    mantissa, exponent = f"{value:.2g}".split("e") if value and value < 1e-3 else (f"{value:g}", "")
-    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
 def towards(number: str) -> str:

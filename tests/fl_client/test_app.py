@@ -9,11 +9,13 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.common.serde import message_to_proto
 
-from fl_client.app import OWN_ROUND, STEPS, build_client_app
+from fl_client.app import OWN_ROUND, arrays_of, build_client_app
+from fl_client.guard import simulation_guard
+from fl_client.ledger import IN_MEMORY, LedgerStore
 from models.domain.messages import METRICS, MODEL, TASK, UPDATE, task_to_values
-from models.domain.training import LocalTask
+from models.domain.training import CallSteps, LocalTask
 from simulations.grid import InProcessGrid
-from tests.small_federation import CALL_PRIVACY, empty_context, some_calls, start_parameters
+from tests.small_federation import CALL_PRIVACY, empty_context, same_arrays, some_calls, start_parameters
 from tests.small_federation import TASK as SMALL_TASK
 
 COUNTS = [0, 1, 20]
@@ -24,16 +26,23 @@ TASKS = {
 }
 
 
-def ask(task: LocalTask, calls: int, context=None) -> tuple[Message, list[bytes]]:
+def ask(task: LocalTask, calls: int) -> tuple[Message, list[bytes]]:
     """Train on a device with so many calls; return its reply and every byte that crossed."""
+    reply, heard, _ = ask_and_look(task, calls)
+    return reply, heard
+
+
+def ask_and_look(task: LocalTask, calls: int) -> tuple[Message, list[bytes], list[float]]:
+    """Return besides what only a simulator may know: the norm of the update."""
     heard: list[bytes] = []
-    grid = InProcessGrid(build_client_app(lambda _device: some_calls(calls)), 1, wiretap=heard.append)
+    grid = InProcessGrid(
+        build_client_app(lambda _device: some_calls(calls), simulation_guard()), 1, wiretap=heard.append
+    )
     model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
     content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(task_to_values(task)))})
     (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
-    if context is not None:
-        context.state = grid.state_of(1)
-    return reply, heard
+    assert len(grid.context_of(1).state) == 0
+    return reply, heard, grid.take_norms()
 
 
 @pytest.mark.parametrize("calls", COUNTS)
@@ -67,9 +76,7 @@ def test_the_bytes_of_a_reply_are_as_many_for_0_and_for_20_calls(task):
 
 
 def test_neither_words_nor_labels_nor_norm_cross_the_grid():
-    context = empty_context()
-    _, heard = ask(SMALL_TASK, 3, context)
-    norm = context.state.metric_records[OWN_ROUND]["norm"]
+    _, heard, (norm,) = ask_and_look(SMALL_TASK, 3)
     for call in some_calls(3):
         assert all(call.embedded[0].tobytes() not in crossing for crossing in heard)
     assert all(
@@ -79,43 +86,53 @@ def test_neither_words_nor_labels_nor_norm_cross_the_grid():
 
 def test_what_a_device_remembers_stays_in_its_own_state():
     context = empty_context()
-    ask(TASKS["both"], 3, context)
-    assert sorted(context.state) == sorted([OWN_ROUND, STEPS])
-
-
-def test_a_device_remembers_every_step_it_ever_took():
-    calls = 6
-    app, context = build_client_app(lambda _device: some_calls(calls)), empty_context()
-    grid = InProcessGrid(app, 1)
-    for _ in range(3):
-        _train_once(grid)
-    record = grid.state_of(1).config_records[STEPS]
-    assert record["noise"] == [CALL_PRIVACY.noise_multiplier] * 3
-    assert record["rates"] == [0.5] * 3  # 6 calls in batches of 4: two batches, each call drawn with one half
-    assert record["steps"] == [2.0] * 3
-    assert len(context.state) == 0
-
-
-def _train_once(grid: InProcessGrid) -> None:
+    app = build_client_app(lambda _device: some_calls(3), simulation_guard())
     model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
     content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(task_to_values(TASKS["both"])))})
-    (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
-    assert not reply.has_error()
+    app(InProcessGrid(app, 1).create_message(content, "train", 1, "1"), context)
+    assert list(context.state) == [OWN_ROUND]
 
 
-def test_a_device_without_calls_takes_no_step_and_remembers_none():
-    context = empty_context()
-    ask(TASKS["both"], 0, context)
-    assert STEPS not in context.state
+def test_every_training_is_charged_with_the_steps_that_it_takes():
+    """6 calls in batches of 4: two batches, each call drawn with one half, two steps an epoch."""
+    store = LedgerStore(IN_MEMORY, at_once=False)
+    grid = InProcessGrid(build_client_app(lambda _device: some_calls(6), simulation_guard(store)), 1)
+    for round_number in (1, 2, 3):
+        assert not _train_once(grid, replace(TASKS["both"], round_number=round_number)).has_error()
+    assert store.call_spending(rounds=3) == {0: [CallSteps(CALL_PRIVACY.noise_multiplier, 0.5, 2)] * 3}
+    assert store.call_spending(rounds=2) == {0: [CallSteps(CALL_PRIVACY.noise_multiplier, 0.5, 2)] * 2}
+
+
+def test_a_simulated_round_that_is_trained_again_after_a_kill_is_charged_once():
+    store = LedgerStore(IN_MEMORY, at_once=False)
+    grid = InProcessGrid(build_client_app(lambda _device: some_calls(6), simulation_guard(store)), 1)
+    replies = [_train_once(grid, TASKS["both"]) for _ in range(2)]
+    assert same_arrays(*(arrays_of(reply.content.array_records[UPDATE]) for reply in replies))
+    assert len(store.call_spending(rounds=3)[0]) == 1
+
+
+def _train_once(grid: InProcessGrid, task: LocalTask) -> Message:
+    model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
+    content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(task_to_values(task)))})
+    (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, str(task.round_number))])
+    return reply
+
+
+def test_a_device_without_calls_takes_no_step_and_is_charged_for_taking_part_only():
+    store = LedgerStore(IN_MEMORY, at_once=False)
+    grid = InProcessGrid(build_client_app(lambda _device: [], simulation_guard(store)), 1)
+    assert not _train_once(grid, TASKS["both"]).has_error()
+    assert store.call_spending(rounds=1) == {}
+    assert store.ledger_of(0).rounds(release=0) == [1]
 
 
 @pytest.mark.parametrize("missing", ["call-noise-multiplier", "round", "call-clip-norm"])
 def test_a_task_that_is_not_whole_is_an_error_reply_and_no_training(missing):
     values = task_to_values(TASKS["both"])
     del values[missing]
-    grid = InProcessGrid(build_client_app(lambda _device: some_calls(3)), 1)
+    grid = InProcessGrid(build_client_app(lambda _device: some_calls(3), simulation_guard()), 1)
     model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
     content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(values))})
     (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
     assert reply.has_error()
-    assert len(grid.state_of(1)) == 0
+    assert len(grid.context_of(1).state) == 0

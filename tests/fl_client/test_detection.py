@@ -148,7 +148,7 @@ def test_markup_in_a_call_is_shown_as_it_is(exported: Path, tmp_path: Path, caps
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["--call", "nobody"], 2),
+        (["--call", "nobody"], 3),
         (["--model", "missing"], 3),
         (["--calls", "missing.jsonl"], 3),
     ],

@@ -7,22 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from opacus import GradSampleModule, PrivacyEngine
-from opacus.layers import DPLSTM
-from opacus.optimizers import DPOptimizer
-from torch import nn
+from opacus import PrivacyEngine
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
-from fl_client.private_training import GridNoiseOptimizer, train_privately
-from models.detector.classifier import HIDDEN, Classifier
+from fl_client.private_training import train_privately
+from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters, write_parameters
 from models.domain.privacy import CallPrivacy
 from models.domain.training import LocalTask
-from models.privacy.clipping import SPACINGS_PER_NORM
-from models.privacy.randomness import SeededGaussian
 from models.privacy.vectors import flatten
 from tests.noise_scale import is_gaussian_noise
+from tests.opacus_detector import OpacusDetector
 from tests.small_federation import DIMENSIONS, start_parameters
 from tests.small_federation import TASK as SMALL_TASK
 
@@ -87,27 +83,12 @@ def test_one_call_moves_the_clipped_sum_by_no_more_than_the_clipping_norm():
         assert 0.9 * 0.05 < np.linalg.norm(update) <= 0.05 * (1 + 1e-6)
 
 
-class OpacusClassifier(nn.Module):
-    """The detector as a user of Opacus would write it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        network = start_network()
-        self.lstm = DPLSTM(DIMENSIONS, HIDDEN, batch_first=True)
-        self.lstm.load_state_dict(network.lstm.state_dict())
-        self.head = network.head
-
-    def forward(self, embedded: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Return logits (N,)."""
-        return self.head(self.lstm(embedded)[0], lengths)[0]
-
-
 def train_with_opacus_alone(task: LocalTask, calls: int, seed: int):
     """Return the model, accountant history and batch sizes of Opacus's own optimizer: same draws, no noise."""
     embedded, lengths, labels = some_batch(calls)
     draws = torch.Generator().manual_seed(int(np.random.default_rng(seed).integers(2**63)))
     loader = DataLoader(TensorDataset(embedded, lengths, labels), batch_size=4, generator=draws)
-    model, engine = OpacusClassifier().train(), PrivacyEngine(accountant="prv")
+    model, engine = OpacusDetector(start_network()).train(), PrivacyEngine(accountant="prv")
     module, optimizer, loader = engine.make_private(
         module=model,
         optimizer=torch.optim.SGD(model.parameters(), lr=task.learning_rate),
@@ -181,40 +162,3 @@ def test_noise_on_a_step_has_the_promised_scale_and_a_wrong_one_is_caught(seed):
     assert is_gaussian_noise(noise, 2.0 * 0.1 / 4)
     assert not is_gaussian_noise(noise, 0.7 * 2.0 * 0.1 / 4)
     assert not is_gaussian_noise(noise, 1.3 * 2.0 * 0.1 / 4)
-
-
-def optimizers_over_equal_gradients(noise_multiplier: float, clip_norm: float):
-    """Return ours and Opacus's optimizer, each after the backward pass of one batch over equal weights."""
-    embedded, lengths, labels = some_batch(6)
-    made = []
-    for build in (
-        lambda *a, **k: GridNoiseOptimizer(*a, source=SeededGaussian(np.random.default_rng(2)), **k),
-        lambda *a, **k: DPOptimizer(*a, **k),
-    ):
-        module = GradSampleModule(OpacusClassifier())
-        optimizer = build(
-            torch.optim.SGD(module.parameters(), lr=1.0),
-            noise_multiplier=noise_multiplier,
-            max_grad_norm=clip_norm,
-            expected_batch_size=6,
-        )
-        binary_cross_entropy_with_logits(module(embedded, lengths), labels).backward()
-        made.append(optimizer)
-    return made
-
-
-def test_clipped_sums_and_noiseless_gradients_equal_opacus_own():
-    ours, theirs = optimizers_over_equal_gradients(noise_multiplier=0.0, clip_norm=0.05)
-    ours.pre_step()
-    theirs.pre_step()
-    for mine, other in zip(ours.params, theirs.params, strict=True):
-        assert torch.equal(mine.summed_grad, other.summed_grad)
-        assert torch.allclose(mine.grad, other.grad, rtol=0, atol=1.01 * 0.05 / SPACINGS_PER_NORM)
-
-
-def test_noise_is_never_added_twice_to_one_sum():
-    ours, _ = optimizers_over_equal_gradients(noise_multiplier=1.0, clip_norm=0.05)
-    ours.clip_and_accumulate()
-    ours.add_noise()
-    with pytest.raises(ValueError, match="zero_grad"):
-        ours.add_noise()

@@ -11,7 +11,7 @@ from flwr.common.serde import message_from_proto, message_to_proto
 from flwr.proto.message_pb2 import Message as ProtoMessage
 from scipy.stats import chisquare
 
-from fl_client.app import OWN_ROUND
+from fl_client.guard import simulation_guard
 from fl_client.secure_training import build_secure_client_app
 from fl_client.training import train_on_device
 from fl_server.secure_collecting import SecureCollector, SecureSettings
@@ -32,10 +32,10 @@ PLAN = secure_plan(noise=1.0)
 def run_a_round(plan, calls: int) -> tuple[list[Message], InProcessGrid]:
     """Run one round of devices with so many calls each; return every message that crossed."""
     heard: list[bytes] = []
-    app = build_secure_client_app(lambda _device: some_calls(calls), ENROLMENT.credentials_of)
+    app = build_secure_client_app(lambda _device: some_calls(calls), simulation_guard(), ENROLMENT.credentials_of)
     grid = InProcessGrid(app, DEVICES, wiretap=heard.append)
     settings = SecureSettings(ENROLMENT.authority, 10.0, TestClock().clock())
-    total, _ = SecureCollector(grid, start_parameters(), plan.task_of(1), settings).collect(range(1, DEVICES + 1))
+    total, _ = SecureCollector(grid, start_parameters(), plan.task_of(1, 1.0), settings).collect(range(1, DEVICES + 1))
     assert total.update is not None
     return [message_from_proto(ProtoMessage.FromString(crossing)) for crossing in heard], grid
 
@@ -83,7 +83,7 @@ def looks_random(vector: np.ndarray) -> bool:
 
 def test_a_masked_vector_reveals_nothing_and_what_is_beneath_would(crossed):
     messages, _ = crossed
-    task = PLAN.task_of(1)
+    task = PLAN.task_of(1, 1.0)
     model = start_parameters()
     update = flatten(train_on_device(model, some_calls(6), replace(task, clip_norm=None, secure=None), 0).update)
     code = VectorCode(len(update), task.clip_norm, task.secure, b"s" * 32)
@@ -115,7 +115,7 @@ def parts_of(reply: Message) -> list[bytes]:
 
 def test_the_norm_stays_on_the_device(crossed):
     messages, grid = crossed
-    norm = grid.state_of(1).metric_records[OWN_ROUND]["norm"]
+    norm = grid.take_norms()[0]
     assert norm > 0
     for reply in messages:
         text = message_to_proto(reply).SerializeToString()
@@ -127,7 +127,7 @@ class Device:
 
     def __init__(self) -> None:
         self.context = empty_context()
-        self.app = build_secure_client_app(lambda _device: some_calls(3), ENROLMENT.credentials_of)
+        self.app = build_secure_client_app(lambda _device: some_calls(3), simulation_guard(), ENROLMENT.credentials_of)
 
     def ask(self, kind: str, content: RecordDict) -> Message:
         message = Message(content, 1, kind, group_id="1")
@@ -147,7 +147,9 @@ class Device:
 
 @pytest.fixture
 def device(monkeypatch) -> Device:
-    InProcessGrid(build_secure_client_app(lambda _device: [], ENROLMENT.credentials_of), 1)  # sets the task's identity
+    InProcessGrid(
+        build_secure_client_app(lambda _device: [], simulation_guard(), ENROLMENT.credentials_of), 1
+    )  # sets the task's identity
     return Device()
 
 
@@ -156,7 +158,7 @@ def model_record() -> ArrayRecord:
 
 
 def test_a_device_set_up_for_secure_rounds_does_no_unmasked_task(device):
-    plain = task_to_values(replace(PLAN.task_of(1), secure=None))
+    plain = task_to_values(replace(PLAN.task_of(1, 1.0), secure=None))
     with pytest.raises(ProtocolRefusedError, match="unmasked"):
         device.ask("train", RecordDict({MODEL: model_record(), TASK: ConfigRecord(dict(plain))}))
     with pytest.raises(ProtocolRefusedError, match="unmasked"):
@@ -166,7 +168,7 @@ def test_a_device_set_up_for_secure_rounds_does_no_unmasked_task(device):
 
 @pytest.mark.parametrize("missing", ["secure-quorum", "secure-noise-deviation", "secure-threat-model", "clip-norm"])
 def test_a_task_that_is_not_whole_is_refused(device, missing):
-    values = {name: value for name, value in task_to_values(PLAN.task_of(1)).items() if name != missing}
+    values = {name: value for name, value in task_to_values(PLAN.task_of(1, 1.0)).items() if name != missing}
     with pytest.raises(Exception, match=r"."):
         device.propose(values)
     with pytest.raises(ProtocolRefusedError, match="in no round"):
@@ -175,7 +177,7 @@ def test_a_task_that_is_not_whole_is_refused(device, missing):
 
 def test_unknown_threat_models_are_refused(device):
     with pytest.raises(Exception, match="unknown threat model"):
-        device.propose(task_to_values(PLAN.task_of(1)) | {"secure-threat-model": "none"})
+        device.propose(task_to_values(PLAN.task_of(1, 1.0)) | {"secure-threat-model": "none"})
 
 
 @pytest.mark.parametrize("stage", list(SecureStage)[1:])
@@ -186,7 +188,7 @@ def test_a_device_that_knows_of_no_round_answers_no_stage(device, stage):
 
 @pytest.mark.parametrize("roster", [[b"short"], [b"x" * 224], []])
 def test_a_malformed_roster_is_refused_and_ends_the_round_for_the_device(device, roster):
-    device.propose(task_to_values(PLAN.task_of(1)))
+    device.propose(task_to_values(PLAN.task_of(1, 1.0)))
     with pytest.raises(ProtocolRefusedError):
         device.say(SecureStage.SHARES, roster=roster)
 
@@ -199,10 +201,10 @@ def test_a_model_other_than_the_announced_one_gets_no_vector():
             self._model = {name: array + 1 for name, array in self._model.items()}
             return super()._collect_masked()
 
-    app = build_secure_client_app(lambda _device: some_calls(3), ENROLMENT.credentials_of)
+    app = build_secure_client_app(lambda _device: some_calls(3), simulation_guard(), ENROLMENT.credentials_of)
     settings = SecureSettings(ENROLMENT.authority, 10.0, TestClock().clock())
     grid = InProcessGrid(app, DEVICES)
-    collector = SwappingCollector(grid, start_parameters(), PLAN.task_of(1), settings)
+    collector = SwappingCollector(grid, start_parameters(), PLAN.task_of(1, 1.0), settings)
     total, fates = collector.collect(range(1, DEVICES + 1))
     assert total.update is None
     assert {str(fate): count for fate, count in fates.items()} == {"failed": DEVICES}

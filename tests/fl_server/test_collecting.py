@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import tracemalloc
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
 
 from fl_client.app import build_client_app
+from fl_client.guard import simulation_guard
 from fl_server.aggregation import UpdateSum
-from fl_server.collecting import ask_cohort, fold_replies
+from fl_server.collecting import Replies, Waiting, fold_replies
 from models.domain.messages import UPDATE
 from models.domain.round import ReplyFate
 from simulations.grid import InProcessGrid
@@ -72,6 +75,19 @@ def huge_header() -> bytes:
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
 
 
+def with_more_bytes(reply: Message) -> None:
+    next(iter(reply.content.array_records[UPDATE].values())).data += bytes(10_000)
+
+
+def with_half_of_its_bytes(reply: Message) -> None:
+    for array in reply.content.array_records[UPDATE].values():
+        array.data = array.data[: len(array.data) // 2]
+
+
+def of_another_round(reply: Message) -> None:
+    reply.metadata.__dict__["_group_id"] = "99"
+
+
 def without_update(reply: Message) -> None:
     del reply.content[UPDATE]
 
@@ -89,6 +105,11 @@ def double_everything(arrays):
     return {name: array.astype(np.float64) for name, array in arrays.items()}
 
 
+def as_objects(arrays):
+    """The header says objects: NumPy would have to unpickle them, which runs code."""
+    return {name: array.view(np.int32).astype("V4") for name, array in arrays.items()}
+
+
 def drop_last(arrays):
     return dict(list(arrays.items())[:-1])
 
@@ -102,19 +123,23 @@ SPOILS = {
     "infinity": (with_first_value(np.inf), ReplyFate.NOT_FINITE),
     "above the norm": (with_first_value(5.0), ReplyFate.TOO_LARGE),
     "flat shapes": (with_arrays(lambda arrays: {n: a.ravel() for n, a in arrays.items()}), ReplyFate.WRONG_SHAPE),
-    "another name": (with_arrays(rename_first), ReplyFate.WRONG_SHAPE),
-    "a name missing": (with_arrays(drop_last), ReplyFate.WRONG_SHAPE),
-    "a name too many": (with_arrays(lambda arrays: arrays | {"more": np.zeros(1, np.float32)}), ReplyFate.WRONG_SHAPE),
-    "another order": (with_arrays(lambda arrays: dict(reversed(arrays.items()))), ReplyFate.WRONG_SHAPE),
-    "another type": (with_arrays(double_everything), ReplyFate.WRONG_SHAPE),
-    "nothing at all": (with_arrays(lambda arrays: {}), ReplyFate.WRONG_SHAPE),
+    "another name": (with_arrays(rename_first), ReplyFate.WRONG_KEYS),
+    "a name missing": (with_arrays(drop_last), ReplyFate.WRONG_KEYS),
+    "a name too many": (with_arrays(lambda arrays: arrays | {"more": np.zeros(1, np.float32)}), ReplyFate.WRONG_KEYS),
+    "another order": (with_arrays(lambda arrays: dict(reversed(arrays.items()))), ReplyFate.WRONG_KEYS),
+    "another type": (with_arrays(double_everything), ReplyFate.WRONG_TYPE),
+    "nothing at all": (with_arrays(lambda arrays: {}), ReplyFate.WRONG_KEYS),
     "rubbish bytes": (with_bytes(b"rubbish"), ReplyFate.WRONG_SHAPE),
     "no bytes": (with_bytes(b""), ReplyFate.WRONG_SHAPE),
     "a broken archive": (with_bytes(b"PK\x03\x04 no archive"), ReplyFate.WRONG_SHAPE),
     "an archive": (with_bytes(zip_bytes()), ReplyFate.WRONG_SHAPE),
     "a header that lies": (with_bytes(huge_header()), ReplyFate.WRONG_SHAPE),
-    "no update": (without_update, ReplyFate.WRONG_SHAPE),
-    "an update of another kind": (update_of_another_kind, ReplyFate.WRONG_SHAPE),
+    "more bytes than the model": (with_more_bytes, ReplyFate.TOO_LARGE),
+    "another round": (of_another_round, ReplyFate.WRONG_ROUND),
+    "numbers cut off": (with_half_of_its_bytes, ReplyFate.WRONG_SHAPE),
+    "pickled objects": (with_arrays(as_objects), ReplyFate.WRONG_TYPE),
+    "no update": (without_update, ReplyFate.WRONG_KEYS),
+    "an update of another kind": (update_of_another_kind, ReplyFate.WRONG_KEYS),
     "an error": (raise_on_the_device, ReplyFate.FAILED),
 }
 
@@ -145,26 +170,34 @@ class SlowGrid(InProcessGrid):
     """A grid whose silent nodes' replies come only when they are let out."""
 
     silent: frozenset[int] = frozenset(range(1, DEVICES + 1))
+    _nodes: dict[str, int]
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
         """Return the replies of nodes that are not silent."""
-        ready = [
-            i for i in message_ids if i in self._replies and self._replies[i].metadata.src_node_id not in self.silent
-        ]
-        return super().pull_messages(ready)
+        return super().pull_messages([i for i in message_ids if self._nodes[i] not in self.silent])
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterator[str]:
+        """Remember whom a message is for."""
+        for message in messages:
+            (message_id,) = super().push_messages([message])
+            self._nodes[message_id] = message.metadata.dst_node_id
+            yield message_id
 
 
 def slow_grid(silent: Iterable[int]) -> SlowGrid:
-    grid = SlowGrid(build_client_app(calls_of), DEVICES)
-    grid.silent = frozenset(silent)
+    grid = SlowGrid(build_client_app(calls_of, simulation_guard()), DEVICES)
+    grid.silent, grid._nodes = frozenset(silent), {}
     return grid
 
 
-def collect(grid, deadline_seconds: float = 10.0):
+def collect(grid, deadline_seconds: float = 10.0, patience_seconds: float = 0.0, quorum: int = 0, time=None):
     """Ask everybody once; return the fates, the sum and how long it took by the clock that was passed in."""
-    time, total = TestClock(), UpdateSum(start_parameters(), TASK.clip_norm)
-    replies = ask_cohort(grid, grid.get_node_ids(), start_parameters(), TASK, deadline_seconds, time.clock())
-    return fold_replies(replies, DEVICES, total), total, time.time
+    time, total, model = time or TestClock(), UpdateSum(start_parameters(), TASK.clip_norm), start_parameters()
+    waiting = Waiting(deadline_seconds, patience_seconds, lambda: total.folded < quorum)
+    replies = Replies(grid, grid.get_node_ids(), model, TASK, waiting, time.clock())
+    fates = fold_replies(replies, DEVICES, total, model, TASK.round_number)
+    assert replies.sent_again == getattr(grid, "echoed", 0)
+    return fates, total, time.time
 
 
 def test_a_round_waits_for_silent_devices_until_its_deadline_and_no_longer():
@@ -172,6 +205,75 @@ def test_a_round_waits_for_silent_devices_until_its_deadline_and_no_longer():
     assert fates == {ReplyFate.FOLDED: DEVICES - 2, ReplyFate.NO_REPLY: 2}
     assert total.folded == DEVICES - 2
     assert 10.0 <= seconds < 10.5
+
+
+@pytest.mark.parametrize(("quorum", "waited"), [(DEVICES - 2, 10.0), (DEVICES - 1, 15.0)])
+def test_patience_waits_longer_only_while_the_quorum_is_not_there(quorum, waited):
+    _, total, seconds = collect(slow_grid({1, 2}), 10.0, patience_seconds=5.0, quorum=quorum)
+    assert total.folded == DEVICES - 2
+    assert waited <= seconds < waited + 0.5
+
+
+class TimeTakingGrid(InProcessGrid):
+    """A grid whose devices train for a second each; it notes how long each message may live."""
+
+    def __init__(self, time: TestClock, devices: int) -> None:
+        super().__init__(build_client_app(calls_of, simulation_guard()), devices)
+        self.time, self.ttls = time, []
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterator[str]:
+        """Let a second pass with each message."""
+        for message in messages:
+            self.time.time += 1.0
+            self.ttls.append(message.metadata.ttl)
+            yield from super().push_messages([message])
+
+
+def test_the_deadline_holds_while_messages_are_still_being_sent():
+    """Sixteen are sent at once, a second each: after 20 of 40 s of devices, nobody else is asked."""
+    time = TestClock()
+    grid, model = TimeTakingGrid(time, 40), start_parameters()
+    total = UpdateSum(model, TASK.clip_norm)
+    replies = Replies(grid, grid.get_node_ids(), model, TASK, Waiting(20.0), time.clock())
+    fates = fold_replies(replies, 40, total, model, TASK.round_number)
+    assert fates == {ReplyFate.FOLDED: 32, ReplyFate.NO_REPLY: 8}
+
+
+def test_a_message_lives_as_long_as_its_round_waits():
+    time = TestClock()
+    grid, model = TimeTakingGrid(time, 20), start_parameters()
+    waiting = Waiting(30.0, 5.0, lambda: False)
+    replies = Replies(grid, grid.get_node_ids(), model, TASK, waiting, time.clock())
+    fold_replies(replies, 20, UpdateSum(model, TASK.clip_norm), model, TASK.round_number)
+    assert grid.ttls == [35.0] * 16 + [19.0] * 4
+
+
+def test_the_updates_of_a_large_cohort_are_never_in_memory_together():
+    """Folded as they come: at most one batch of replies lives at a time, whatever the cohort."""
+
+    def peak(devices: int) -> int:
+        grid, model = InProcessGrid(echo_update(), devices), start_parameters()
+        replies = Replies(grid, grid.get_node_ids(), model, TASK, Waiting(10.0), TestClock().clock())
+        tracemalloc.start()
+        fold_replies(replies, devices, UpdateSum(model, TASK.clip_norm), model, TASK.round_number)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    one_update = sum(array.nbytes for array in start_parameters().values())
+    assert peak(400) - peak(40) < 36 * one_update  # 360 more updates would take 360 times as much
+
+
+def echo_update() -> ClientApp:
+    """Return devices that answer at once with an update of zeros."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, _context: Context) -> Message:
+        zeros = {name: Array(np.zeros_like(array)) for name, array in start_parameters().items()}
+        return Message(RecordDict({UPDATE: ArrayRecord(zeros)}), reply_to=message)
+
+    return app
 
 
 def test_a_round_in_which_everybody_replies_waits_for_nothing():
@@ -192,9 +294,12 @@ def test_a_reply_after_the_deadline_is_never_folded_into_a_later_round():
 class EchoingGrid(InProcessGrid):
     """A grid that gives every reply out twice, and one that nobody asked for."""
 
+    echoed = 0
+
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
         """Return each reply twice."""
         replies = super().pull_messages(message_ids)
+        self.echoed += len(replies)
         strangers = [Message(RecordDict(), reply_to=reply) for reply in replies[:1]]
         for stranger in strangers:
             stranger.metadata.__dict__["_reply_to_message_id"] = "message-of-another-round"
@@ -202,7 +307,7 @@ class EchoingGrid(InProcessGrid):
 
 
 def test_a_reply_sent_twice_or_to_another_message_is_folded_once_or_not_at_all():
-    fates, total, _ = collect(EchoingGrid(build_client_app(calls_of), DEVICES))
+    fates, total, _ = collect(EchoingGrid(build_client_app(calls_of, simulation_guard()), DEVICES))
     assert fates == {ReplyFate.FOLDED: DEVICES}
     assert total.folded == DEVICES
 
@@ -228,8 +333,9 @@ def test_failed_nodes_are_told_apart_by_what_they_answer():
 
 
 def test_an_empty_cohort_has_no_fates():
-    replies = ask_cohort(small_grid(), [], start_parameters(), TASK, 10.0, TestClock().clock())
-    assert fold_replies(replies, 0, UpdateSum(start_parameters(), 1.0)) == {}
+    model = start_parameters()
+    replies = Replies(small_grid(), [], model, TASK, Waiting(10.0), TestClock().clock())
+    assert fold_replies(replies, 0, UpdateSum(model, 1.0), model, 1) == {}
 
 
 def test_fates_add_up_to_the_devices_that_were_asked(tmp_path):

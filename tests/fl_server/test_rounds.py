@@ -53,8 +53,13 @@ def test_a_real_cohort_stands_for_itself():
     assert PLAN.simulated_cohort is None
 
 
-def test_each_round_has_the_same_task_under_its_own_number():
-    assert PLAN.task_of(3) == replace(TASK, round_number=3)
+def test_each_round_has_the_same_task_under_its_own_number_with_what_the_plan_counts_on():
+    assert PLAN.task_of(3, 0.5) == replace(TASK, round_number=3, clip_norm=0.5, participations=3, separation=1)
+
+
+def test_devices_that_stand_for_many_others_are_not_told_how_often_a_person_takes_part():
+    simulated = replace(PLAN, simulated=SimulatedCounts(6, 4))
+    assert simulated.task_of(3, 1.0) == replace(TASK, round_number=3)
 
 
 @pytest.mark.parametrize(

@@ -30,12 +30,12 @@ NODES = list(range(1, DEVICES + 1))
 
 def collect(grid, plan=QUIET, cohort=NODES, clock: Clock | None = None) -> tuple[SecureTotal, dict[ReplyFate, int]]:
     settings = SecureSettings(ENROLMENT.authority, 10.0, clock or TestClock().clock())
-    return SecureCollector(grid, start_parameters(), plan.task_of(1), settings).collect(cohort)
+    return SecureCollector(grid, start_parameters(), plan.task_of(1, 1.0), settings).collect(cohort)
 
 
 def learned_by(devices) -> np.ndarray:
     """Return the sum of devices' clipped updates, computed in the open."""
-    task = replace(QUIET.task_of(1), clip_norm=None, secure=None)
+    task = replace(QUIET.task_of(1, 1.0), clip_norm=None, secure=None)
     code = VectorCode(1, QUIET.task.clip_norm, QUIET.task.secure, b"")
     updates = [
         flatten(train_on_device(start_parameters(), calls_of(device), task, device).update) for device in devices
@@ -61,7 +61,7 @@ def test_the_server_gets_the_sum_of_the_clipped_updates(threat_model):
 
 def test_the_operator_learns_how_many_clipped_and_no_more():
     total, _ = collect(secure_grid())
-    task = replace(QUIET.task_of(1), clip_norm=None, secure=None)
+    task = replace(QUIET.task_of(1, 1.0), clip_norm=None, secure=None)
     norms = [train_on_device(start_parameters(), calls_of(device), task, device).norm for device in range(DEVICES)]
     clipped = np.mean(np.array(norms) > VectorCode(1, 1.0, QUIET.task.secure, b"").update_norm)
     assert total.clipped_share == pytest.approx(clipped, abs=0.01)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.__main__ import main
-from models.corpus.reader import write_calls
+from models.corpus.reader import read_calls, write_calls
 from models.detector.detector import TrainedDetector
 from tests.models.detector.small import authored_calls, small_detector
 
@@ -100,3 +100,70 @@ def test_a_full_disk_is_one_line(model: Path, capsys: pytest.CaptureFixture[str]
 
     assert main(["evaluate", "--model", str(model), *scores]) == 3
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_compare_prints_one_object_and_writes_a_page(
+    calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--folds", "2", "--seeds", "2", "--only", "tfidf-logistic-regression", "--out", str(tmp_path / "out")]
+    assert main(["compare", "--calls", str(calls), *options, "--json"]) == 0
+    printed = capsys.readouterr().out
+
+    assert printed.count("\n") == 1
+    figures = json.loads(printed)
+    assert set(figures) == {"calls", "protocol", "rows", "mcnemar", "paper", "report"}
+    assert [row["name"] for row in figures["rows"]] == ["tfidf-logistic-regression"]
+    assert figures["protocol"]["seeds"] == [0, 1]
+    assert Path(figures["report"]).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8")) == figures
+
+
+def test_compare_without_json_shows_a_table_to_people(calls: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--folds", "2", "--only", "tfidf-logistic-regression,encoder"]
+    assert main(["compare", "--calls", str(calls), *options]) == 0
+    printed = capsys.readouterr()
+
+    assert printed.out == ""
+    assert "TF-IDF" in printed.err
+    assert "no weights" in printed.err
+
+
+def test_calls_that_cannot_be_compared_on_are_one_line(
+    calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_label, empty, taken = (tmp_path / name for name in ("one.jsonl", "empty.jsonl", "taken"))
+    write_calls(one_label, [call for call in authored_calls(20) if call.label == 0])
+    empty.write_text("")
+    taken.write_text("")
+    fast = ["--only", "tfidf-logistic-regression"]
+    lines = {
+        ("compare", "--calls", str(one_label), *fast): 3,
+        ("compare", "--calls", str(empty), *fast): 3,
+        ("compare", "--calls", str(calls), "--folds", "21", *fast): 3,
+        ("compare", "--calls", str(calls), "--hard", "nowhere", *fast): 3,
+        ("compare", "--calls", str(calls), "--out", str(taken), *fast): 3,
+        ("compare", "--calls", str(calls), "--only", "nobody"): 2,
+        ("counterfactual", str(empty), str(tmp_path / "out.jsonl")): 3,
+        ("counterfactual", str(calls), str(tmp_path / "nowhere" / "out.jsonl")): 3,
+    }
+    for arguments, code in lines.items():
+        assert main(arguments) == code, arguments
+        said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+        assert len(said) == 1, arguments
+
+
+@pytest.mark.parametrize("folds", ["0", "1", "two"])
+def test_fewer_than_two_folds_are_a_usage_error(calls: Path, folds: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["compare", "--calls", str(calls), "--folds", folds])
+    assert stopped.value.code == 2
+
+
+def test_counterfactual_writes_calls_that_can_be_read(
+    calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["counterfactual", str(calls), str(tmp_path / "changed.jsonl"), "--hard", "all"]) == 0
+
+    changed = read_calls(tmp_path / "changed.jsonl")
+    assert len(changed) == 20 * 6 + 20
+    assert capsys.readouterr().out == ""

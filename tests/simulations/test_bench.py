@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from models.domain.messages import SecureStage
 from models.domain.secure_aggregation import ThreatModel
 from simulations.__main__ import main
-from simulations.bench import rows
-from simulations.bench.row import Row, compare, median_seconds, print_rows
+from simulations.bench import row, rows
+from simulations.bench.private_step import SIZES
+from simulations.bench.row import FULL, Row, compare, full_is_asked, median_pair, median_seconds, print_rows
 from simulations.bench.rows import BenchError, run_bench
 from simulations.bench.secure_sum import PARAMETERS, MeasuredRound
 
@@ -33,6 +35,40 @@ def test_works_take_turns_and_the_first_turn_counts_for_nobody():
     assert turns == ["ours", "peer's"] * 3
     assert len(taken) == 2
     assert all(math.isfinite(seconds) and seconds >= 0 for seconds in taken)
+
+
+def test_of_pairs_that_take_turns_the_one_with_the_median_ratio_counts(monkeypatch):
+    """The first pair warms up; the ratios of the other three are 1, 4 and 2."""
+    took = iter([(9.0, 1.0), (2.0, 2.0), (4.0, 1.0), (6.0, 3.0)])
+    monkeypatch.setattr(row, "_times", lambda *_: next(took))
+    assert median_pair(print, print, seconds=0.0, least=3, most=9) == (6.0, 3.0)
+
+
+def test_pairs_go_on_until_the_time_is_up_or_there_are_enough():
+    turns: list[str] = []
+    median_pair(lambda: turns.append("ours"), lambda: turns.append("peer's"), seconds=60.0, least=1, most=4)
+    assert turns == ["ours", "peer's"] * 5  # one to warm up
+
+
+@pytest.mark.parametrize("arguments", [[], [FULL]])
+def test_the_longer_tables_are_measured_only_where_they_are_asked_for(arguments, tmp_path, monkeypatch):
+    commands: list[list[str]] = []
+    monkeypatch.setattr(rows, "GROUPS", ("devices",))
+    monkeypatch.setattr(rows.subprocess, "run", lambda command, **_: commands.append(command) or _printed("[]"))
+    assert main(["bench", "--out", str(tmp_path), *arguments]) == 0
+    assert commands[0][-1:] == (arguments or ["simulations.bench.devices"])
+    monkeypatch.setattr("sys.argv", ["module", *arguments])
+    assert full_is_asked() == bool(arguments)
+
+
+def _printed(line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.CompletedProcess([], 0, stdout=line, stderr="")
+
+
+def test_the_rows_of_private_steps_keep_their_names():
+    names = [size.name for size in SIZES]
+    assert len(set(names)) == 9
+    assert {"private_step_b16_t57", "private_step_b64_t107", "private_step_b256_t320"} <= set(names)
 
 
 def test_rows_are_printed_as_one_line_of_json_that_reads_back(capsys):

@@ -1,15 +1,19 @@
-"""The in-process grid: Flower's contract, and every byte to be seen."""
+"""The simulated grids: Flower's contract, and every byte to be seen."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
+from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 from flwr.proto.message_pb2 import Message as ProtoMessage
 
-from simulations.grid import InProcessGrid
+from models.errors import UnreachableError
+from simulations.grid import AHEAD, ByteGrid, InProcessGrid, WorkerGrid
 
 
 def echo_app() -> ClientApp:
@@ -38,7 +42,7 @@ def content(value: float = 1.0) -> RecordDict:
     return RecordDict({"model": ArrayRecord({"weight": Array(np.full(2, value, np.float32))})})
 
 
-def request(grid: InProcessGrid, node_id: int, group: str = "1") -> Message:
+def request(grid: ByteGrid, node_id: int, group: str = "1") -> Message:
     return grid.create_message(content(), "train", node_id, group)
 
 
@@ -76,13 +80,11 @@ def test_nothing_is_shared_by_reference():
     assert np.array_equal(reply.content.array_records["model"]["weight"].numpy(), [1, 1])
 
 
-def test_a_device_keeps_its_own_state_between_messages_and_it_can_be_restored():
+def test_a_device_keeps_its_own_state_between_messages():
     grid = InProcessGrid(echo_app(), 2)
     list(grid.send_and_receive([request(grid, 1, "7")]))
-    assert grid.state_of(1).array_records["seen"]["round"].numpy() == [7]
-    assert len(grid.state_of(2)) == 0
-    grid.restore_state(2, grid.state_of(1))
-    assert grid.state_of(2).array_records["seen"]["round"].numpy() == [7]
+    assert grid.context_of(1).state.array_records["seen"]["round"].numpy() == [7]
+    assert len(grid.context_of(2).state) == 0
 
 
 def test_a_device_that_drops_out_answers_with_flowers_error_and_never_trains():
@@ -92,7 +94,7 @@ def test_a_device_that_drops_out_answers_with_flowers_error_and_never_trains():
     assert not kept.has_error()
     assert lost.error.code == ErrorCode.NODE_UNAVAILABLE
     assert lost.metadata.reply_to_message_id == ids[1]
-    assert len(grid.state_of(2)) == 0
+    assert len(grid.context_of(2).state) == 0
     (later,) = grid.send_and_receive([request(grid, 2, "2")])
     assert not later.has_error()
 
@@ -122,6 +124,54 @@ def test_the_wiretap_hears_the_request_and_the_reply_in_full():
     list(grid.send_and_receive([request(grid, 1)]))
     assert len(heard) == 2
     assert all(np.ones(2, np.float32).tobytes() in crossing for crossing in heard)
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[WorkerGrid]:
+    with WorkerGrid(counting_app, workers=2, devices=5, is_lost=lambda _group, device: device == 4) as grid:
+        yield grid
+
+
+def counting_app() -> ClientApp:
+    """Return an app whose devices count their messages, name their process, and let it die when told to."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        if message.metadata.group_id == "die":
+            os._exit(1)
+        seen = context.state.metric_records.get("seen", MetricRecord({"messages": 0}))["messages"]
+        context.state["seen"] = MetricRecord({"messages": seen + 1})
+        told = MetricRecord({"messages": seen + 1, "process": os.getpid()})
+        return Message(RecordDict({"told": told}), reply_to=message)
+
+    return app
+
+
+def test_a_device_stays_with_its_worker_and_keeps_its_state_there(workers: WorkerGrid):
+    told: dict[int, list[tuple[int, int]]] = {node: [] for node in (1, 2, 3, 4)}
+    for _ in range(3):
+        for reply in workers.send_and_receive([request(workers, node) for node in told]):
+            record = reply.content.metric_records["told"]
+            told[reply.metadata.src_node_id].append((record["messages"], record["process"]))
+    assert all([count for count, _ in seen] == [1, 2, 3] for seen in told.values())
+    assert {len({process for _, process in seen}) for seen in told.values()} == {1}
+    assert len({process for seen in told.values() for _, process in seen}) == 2
+
+
+def test_a_device_that_drops_out_is_not_sent_to_a_worker(workers: WorkerGrid):
+    (reply,) = workers.send_and_receive([request(workers, 5)])
+    assert reply.error.code == ErrorCode.NODE_UNAVAILABLE
+
+
+def test_a_cohort_larger_than_what_may_wait_is_answered_whole(workers: WorkerGrid):
+    replies = workers.send_and_receive([request(workers, 1 + number % 4) for number in range(8 * AHEAD)])
+    assert len(replies) == 8 * AHEAD
+
+
+def test_a_worker_that_dies_is_told_of_in_one_line():
+    with WorkerGrid(counting_app, workers=1, devices=1) as grid, pytest.raises(UnreachableError, match="--resume"):
+        grid.send_and_receive([request(grid, 1, "die")])
 
 
 def test_progress_is_told_after_every_message():

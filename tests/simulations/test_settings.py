@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from models.domain.privacy import PrivacyMode
+from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode
+from models.domain.round import RobustRule
 from models.domain.secure_aggregation import ThreatModel
 from models.errors import UsageError
-from simulations.settings import ABOVE_ALL, Engine, RunSettings
+from simulations.settings import ABOVE_ALL, NO_PART_IN_RESULTS, Engine, RunSettings
 
 OTHERS = {
     "scenario": "new-loan",
@@ -23,6 +24,9 @@ OTHERS = {
     "dropout": 0.2,
     "calls": Path("calls.jsonl"),
     "base": Path("base"),
+    "mechanism": Mechanism.FTRL,
+    "clipping": ClippingRule.ADAPTIVE,
+    "robust": RobustRule.MEDIAN,
     "threat_model": ThreatModel.HONEST_BUT_CURIOUS,
 }
 
@@ -43,6 +47,12 @@ OTHERS = {
         ({"privacy": PrivacyMode.SECURE, "cohort": 5}, "may leave fewer than 3 devices"),
         ({"privacy": PrivacyMode.SECURE, "engine": Engine.RAY}, "needs --engine local"),
         ({"privacy": PrivacyMode.SECURE, "dropout": 0.3}, "or --threat-model honest_but_curious"),
+        ({"privacy": PrivacyMode.SECURE, "mechanism": Mechanism.FTRL}, "needs the server to add the noise"),
+        ({"privacy": PrivacyMode.SECURE, "clipping": ClippingRule.ADAPTIVE}, "secure hides them"),
+        ({"clipping": ClippingRule.ADAPTIVE, "mechanism": Mechanism.FTRL}, "its noise spans rounds"),
+        ({"privacy": PrivacyMode.CALL, "mechanism": Mechanism.FTRL}, "about noise for persons"),
+        ({"privacy": PrivacyMode.BOTH, "robust": RobustRule.MEDIAN}, "--robust median excludes noise for persons"),
+        ({"mechanism": Mechanism.DP_SGD}, "--mechanism is gaussian or ftrl"),
     ],
 )
 def test_settings_that_make_no_run_are_refused_with_what_was_given(change, said):
@@ -61,11 +71,12 @@ def test_secure_rounds_are_possible_by_default_and_with_many_losses_against_a_cu
     RunSettings(privacy=PrivacyMode.SECURE, dropout=0.2, threat_model=ThreatModel.HONEST_BUT_CURIOUS)
 
 
-def test_every_setting_but_the_engine_has_a_part_in_the_fingerprint():
-    assert {*OTHERS, "engine"} == {field.name for field in fields(RunSettings)}
+def test_every_setting_but_those_of_speed_has_a_part_in_the_fingerprint():
+    assert {*OTHERS, *NO_PART_IN_RESULTS} == {field.name for field in fields(RunSettings)}
     plain = RunSettings()
-    digests = {replace(plain, **{name: value}).digest() for name, value in OTHERS.items()}
-    assert len(digests | {plain.digest()}) == len(OTHERS) + 1
+    bare = replace(plain, privacy=PrivacyMode.NONE)  # a robust rule excludes noise for persons
+    digests = {replace(bare if name == "robust" else plain, **{name: value}).digest() for name, value in OTHERS.items()}
+    assert len(digests | {plain.digest(), bare.digest()}) == len(OTHERS) + 2
 
 
 def test_the_fingerprint_follows_the_calls_and_not_the_name_of_their_file(tmp_path):

@@ -10,7 +10,8 @@ import pytest
 from opacus.accountants import PRVAccountant
 
 from models.domain.privacy import Adversary, PrivacyMode, PrivacyUnit, SimulatedCounts
-from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT, sampled_gaussian_epsilon
+from models.domain.training import CallSteps
+from models.privacy.accounting import Accountant, sampled_gaussian_epsilon
 from simulations.settings import RunSettings
 from simulations.spending import (
     CALL_PRIVACY,
@@ -19,15 +20,15 @@ from simulations.spending import (
     PERSON_DELTA,
     STANDS_FOR_COHORT,
     STANDS_FOR_POPULATION,
-    DeviceSteps,
+    history_of,
     plan_federation,
     state_privacy,
 )
 
-LITTLE = DeviceSteps((1.0,), (0.5,), (10.0,))
-MUCH = DeviceSteps((1.0, 1.0), (0.5, 0.5), (10.0, 10.0))
-MOST = DeviceSteps((1.0,), (1.0,), (25.0,))
-NONE = DeviceSteps()
+LITTLE = [CallSteps(1.0, 0.5, 10)]
+MUCH = [CallSteps(1.0, 0.5, 10), CallSteps(1.0, 0.5, 10)]
+MOST = [CallSteps(1.0, 1.0, 25)]
+NONE: list[CallSteps] = []
 
 
 def settings(mode: PrivacyMode, *, exact: bool = False) -> RunSettings:
@@ -109,14 +110,14 @@ def test_devices_that_took_no_step_have_spent_nothing():
 
 
 def test_steps_of_several_trainings_add_up():
-    assert MUCH.history() == ((1.0, 0.5, 20),)
+    assert history_of(MUCH) == ((1.0, 0.5, 20),)
 
 
 def test_stating_privacy_makes_no_noise():
     plan = plan_federation(settings(PrivacyMode.CALL))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        state_privacy(plan, 1, {1: DeviceSteps((1.1,), (1.0,), (3.0,))})
+        state_privacy(plan, 1, {1: [CallSteps(1.1, 1.0, 3)]})
 
 
 def test_without_privacy_for_persons_updates_are_not_clipped():
@@ -146,4 +147,4 @@ def test_secure_figures_are_near_the_gaussians_and_never_below_them(exact):
     for ours, theirs in zip(secure, central, strict=True):
         assert theirs.epsilon <= ours.epsilon <= 3 * theirs.epsilon
         assert (ours.against, ours.relation, ours.simulated) == (theirs.against, theirs.relation, theirs.simulated)
-        assert ours.accountant == DISTRIBUTED_ACCOUNTANT
+        assert ours.accountant == Accountant.DISTRIBUTED

@@ -115,21 +115,63 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_calls(tmp_path / "nowhere.jsonl")
 
 
-def test_a_csv_without_the_columns_is_refused(tmp_path: Path) -> None:
-    path = write_rows(tmp_path / "calls.csv", "id,text\na,여보세요")
-    with pytest.raises(CallFileError, match="line 1: the header lacks label"):
+@pytest.mark.parametrize(
+    ("lines", "line", "reason"),
+    [
+        (["id,text", "a,여보세요"], 1, "the header lacks label"),
+        (["id,label,text,label", "a,1,여보세요,0"], 1, "the header has a column twice"),
+        (["id,label,text", 'a,1,"여보세요'], 2, "a quote is out of place or never closed"),
+        (["id,label,text", 'a,1,"여보"세요'], 2, "a quote is out of place or never closed"),
+        (["id,label,text", "a,1,여보세요", "b,vishing,여보세요"], 3, "the label is neither"),
+        (["id,label,text", 'a,1,"여보\n세요"', "", "b,2,여보세요"], 5, "the label is neither"),
+        (["id,label,text", "a,1,네, 여보세요"], 2, "has 4 fields, the header 3"),
+        (["id,label,text", "a,1"], 2, "has 2 fields, the header 3"),
+        (["id,label,text", "a,1,"], 2, "the transcript is empty"),
+        (["id,label,text", "a,1,여보세요", "a,0,네"], 3, "used before, on line 2"),
+        (["id,label,text"], None, "there is no call in the file"),
+        ([""], None, "there is no call in the file"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
+def test_a_csv_that_can_not_be_used_names_line_and_reason(
+    tmp_path: Path, encoding: str, lines: list[str], line: int | None, reason: str
+) -> None:
+    path = tmp_path / "calls.CSV"
+    path.write_text("\n".join(lines), encoding=encoding)
+    with pytest.raises(CallFileError) as refused:
+        read_calls(path)
+    assert refused.value.line == line
+    assert reason in refused.value.reason
+    assert "여보" not in str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_csv_is_read_in_the_encodings_and_line_ends_of_korean_offices(
+    tmp_path: Path, encoding: str, line_end: str
+) -> None:
+    path = tmp_path / "calls.csv"
+    rows = ["Label, ID ,상담원,TEXT", '1,a,"홍","네, ""여보세요"" 하셨죠"', "", "0,b,김,안녕하세요"]
+    path.write_bytes(line_end.join(rows).encode(encoding))
+    assert read_calls(path) == [
+        Call("a", Label.VISHING, text='네, "여보세요" 하셨죠'),
+        Call("b", Label.NORMAL, text="안녕하세요"),
+    ]
+
+
+@pytest.mark.parametrize("damage", [b"\xec\x97", b"\xff"])
+def test_a_csv_of_broken_utf8_is_not_taken_for_cp949(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "calls.csv"
+    lines = ["id,label,text", *(f"{number},0,여보세요 저녁에 뭐 먹을까 일곱 시쯤 들어가" for number in range(20))]
+    path.write_bytes("\n".join(lines).encode() + damage + b"\n")
+    with pytest.raises(CallFileError, match="line 21: is neither UTF-8 nor CP949"):
         read_calls(path)
 
 
-def test_a_csv_whose_quotes_never_close_is_refused(tmp_path: Path) -> None:
-    path = write_rows(tmp_path / "calls.csv", "id,label,text", 'a,1,"여보세요')
-    with pytest.raises(CallFileError, match="is not CSV"):
-        read_calls(path)
-
-
-def test_a_csv_line_with_a_bad_label_names_its_line(tmp_path: Path) -> None:
-    path = write_rows(tmp_path / "calls.csv", "id,label,text", "a,1,여보세요", "b,vishing,여보세요")
-    with pytest.raises(CallFileError, match="line 3: the label is neither"):
+def test_a_csv_in_utf16_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text("id,label,text\na,0,여보세요", encoding="utf-16")
+    with pytest.raises(CallFileError, match="is neither UTF-8 nor CP949"):
         read_calls(path)
 
 

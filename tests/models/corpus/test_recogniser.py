@@ -36,6 +36,13 @@ def test_words_are_joined_cut_lost_and_changed() -> None:
     assert {"통장을보여", "통장을 보 여", "보여", "통장 보여"} <= seen
 
 
+def test_words_are_taken_for_others_that_sound_alike_and_endings_for_wrong_ones() -> None:
+    seen = {misrecognise(["결제는"], 1.0, random.Random(seed))[0] for seed in range(300)}
+    assert {"결재는", "결제"} <= seen
+    seen = {misrecognise(["됩니다"], 1.0, random.Random(seed))[0] for seed in range(300)}
+    assert "댑니다" in seen
+
+
 def test_the_ends_that_are_cut_never_take_the_whole_call() -> None:
     for length in range(1, 40):
         for seed in range(20):

@@ -23,6 +23,22 @@ def test_every_word_that_was_written_is_said_in_order() -> None:
         assert len(said) > len(words_of([LONG, POLITE]))
 
 
+def test_speakers_have_fillers_of_their_own_and_none_before_the_last_word() -> None:
+    (said,) = speak([Turn(Speaker.CALLER, "말1 말2 말3 말4")], random.Random(3), filler_rate=1.0, dialect_chance=0.0)
+    assert said.text.split()[-2:] == ["말3", "말4"]
+    turns = speak([LONG], random.Random(5), filler_rate=0.5, dialect_chance=0.0)
+    fillers = {
+        word for turn in turns if turn.speaker is Speaker.CALLER for word in turn.text.split() if "말" not in word
+    }
+    assert 1 <= len(fillers) <= 4
+
+
+def test_no_filler_stands_before_an_answer() -> None:
+    for seed in range(20):
+        (said,) = speak([POLITE], random.Random(seed), filler_rate=1.0, dialect_chance=0.0)
+        assert said.text.startswith("네")
+
+
 def test_the_listener_breaks_into_a_long_turn_in_the_register_of_the_call() -> None:
     def interruptions(listener: Turn) -> set[str]:
         runs = [speak([LONG, listener], random.Random(seed), filler_rate=0.0, dialect_chance=0.0) for seed in range(60)]

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.detector.evidence import EvidenceFinder
-from models.detector.explanation import CheckedExplainer, Finding, TemplateExplainer
+from models.detector.explanation import Finding, TemplateExplainer
 from models.domain.release import Verdict
-from models.text.clean import split_words
 
 WARNINGS = (Verdict.SUSPICIOUS, Verdict.DANGEROUS)
 SYLLABLES = st.characters(min_codepoint=ord("가"), max_codepoint=ord("힣"))
@@ -94,45 +93,3 @@ def test_every_call_gets_a_reason_without_any_word_but_its_key_tokens(
 
 def test_a_finding_shows_no_word_of_the_call_when_it_is_printed() -> None:
     assert "비밀스러운" not in repr(finding(Verdict.NORMAL, "비밀스러운 이야기"))
-
-
-class Model:
-    """A language model's place: says what the test tells it to."""
-
-    def __init__(self, says: str | Exception) -> None:
-        self.says = says
-
-    def explain(self, finding: Finding) -> str:
-        if isinstance(self.says, Exception):
-            raise self.says
-        return self.says
-
-
-TOLD = finding(Verdict.DANGEROUS, "검찰인데요 홍길동씨 통장이 범죄에 쓰였습니다", "통장이")
-
-
-def test_a_plugged_in_model_that_keeps_the_rule_is_heard() -> None:
-    reason = "수사기관이라면서 ‘통장이’ 쓰였다고 겁을 줍니다."
-    assert CheckedExplainer(Model(reason)).explain(TOLD) == reason.strip()
-
-
-@pytest.mark.parametrize(
-    "says",
-    [
-        "홍길동씨 이름을 댔습니다.",
-        "통장이 쓰였습니다 하고 말했습니다.",
-        "",
-        "   ",
-        "This call is dangerous.",
-        "가" * 401,
-        RuntimeError("out of memory"),
-    ],
-)
-def test_a_plugged_in_model_that_breaks_the_rule_or_fails_is_replaced(says: str | Exception) -> None:
-    assert CheckedExplainer(Model(says)).explain(TOLD) == TemplateExplainer().explain(TOLD)
-
-
-def test_the_templates_themselves_pass_the_check() -> None:
-    own = TemplateExplainer().explain(TOLD)
-    assert CheckedExplainer(Model(own)).explain(TOLD) == own
-    assert split_words(own)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.privacy.randomness import SeededGaussian, SystemGaussian, open_unit, seeded_generator
+from models.privacy.randomness import (
+    PAIRS_AT_ONCE,
+    SeededGaussian,
+    SystemGaussian,
+    cosine_and_sine,
+    open_unit,
+    seeded_generator,
+)
 from tests.noise_scale import is_gaussian_noise
 
 SOURCES = {"system": SystemGaussian, "seeded": lambda: SeededGaussian(np.random.default_rng(1))}
@@ -26,14 +33,20 @@ def test_the_check_of_noise_rejects_uniform_noise_of_the_right_deviation():
     assert not is_gaussian_noise(np.random.default_rng(1).uniform(-(3**0.5), 3**0.5, 10_000), 1.0)
 
 
-def test_the_two_halves_of_system_noise_are_not_correlated():
-    noise = SystemGaussian().standard_normal(100_000)
-    first, second = noise[:50_000], noise[50_000:]
+def test_the_two_normals_of_a_pair_are_not_correlated():
+    blocks = SystemGaussian().standard_normal(8 * 2 * PAIRS_AT_ONCE).reshape(8, 2, PAIRS_AT_ONCE)
+    first, second = blocks[:, 0].ravel(), blocks[:, 1].ravel()
     for moment in (1, 2):  # a radius shared in a wrong way shows in the squares
-        assert abs(np.corrcoef(first**moment, second**moment)[0, 1]) < 5 / np.sqrt(50_000)
+        assert abs(np.corrcoef(first**moment, second**moment)[0, 1]) < 5 / np.sqrt(len(first))
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 7])
+def test_cosine_and_sine_are_those_of_the_angle_all_around_the_turn():
+    turn = np.concatenate([np.arange(0, 2**64, 2**57, dtype=np.uint64), np.array([1, 2**63, 2**64 - 1], np.uint64)])
+    angle = turn.astype(np.float64) * (2 * np.pi * 2.0**-64)
+    assert cosine_and_sine(turn) == pytest.approx(np.stack([np.cos(angle), np.sin(angle)]), rel=0, abs=1e-15)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 2 * PAIRS_AT_ONCE, 2 * PAIRS_AT_ONCE + 1])
 def test_as_many_numbers_come_as_were_asked_for(count):
     assert SystemGaussian().standard_normal(count).shape == (count,)
 

@@ -1,4 +1,4 @@
-"""The rounds on Flower's own runtime: a SuperLink on loopback, `flwr run`, Ray's workers."""
+"""The same rounds in this process, shared out among workers, and on Flower's own runtime with Ray's."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
-from fl_client.app import build_client_app
 from fl_server.registry import create_registry
 from models.detector.detector import TrainedDetector
+from models.domain.privacy import PrivacyMode
 from models.errors import UnreachableError
 from simulations.data import gather_calls
+from simulations.devices import device_world
 from simulations.federating import WatchedFederation, drop_out
 from simulations.field import Field, lay_field
-from simulations.grid import InProcessGrid
-from simulations.population import Population
+from simulations.grid import InProcessGrid, WorkerGrid
 from simulations.ray_engine.apps import FAILURE
 from simulations.ray_engine.engine import EngineError, require_finished, run_on_ray
 from simulations.report.content import RoundOutcome
@@ -33,11 +32,10 @@ SETTINGS = RunSettings(devices=12, cohort=6, rounds=2, dropout=0.3)
 
 def test_rounds_on_ray_equal_those_in_this_process_bit_for_bit(base: Path, tmp_path: Path):
     settings = replace(SETTINGS, base=base)
-    torch.set_num_threads(1)
     drift = drift_named(settings.scenario)
     field = lay_field(settings, drift, gather_calls(settings, drift), TrainedDetector.load(base))
     here, on_ray = (open_federation(settings, field, tmp_path / name) for name in ("here", "ray"))
-    app = build_client_app(Population(field.dealt, field.base.embedding).calls_of)
+    app = device_world(field, here[0].federation).build_app()
     here[1].run(InProcessGrid(app, settings.devices, drop_out(settings.seed, settings.dropout)))
     told: list[None] = []
     run_on_ray(replace(settings, engine=Engine.RAY), *on_ray, lambda: told.append(None))
@@ -45,6 +43,20 @@ def test_rounds_on_ray_equal_those_in_this_process_bit_for_bit(base: Path, tmp_p
         assert same_arrays(here[1].model_after(number), on_ray[1].model_after(number))
     assert [without_time(o) for o in here[1].outcomes()] == [without_time(o) for o in on_ray[1].outcomes()]
     assert len(told) <= settings.rounds * settings.cohort
+
+
+def test_devices_shared_out_among_workers_give_the_same_rounds(base: Path, tmp_path: Path):
+    settings = replace(SETTINGS, base=base, privacy=PrivacyMode.BOTH)
+    drift = drift_named(settings.scenario)
+    field = lay_field(settings, drift, gather_calls(settings, drift), TrainedDetector.load(base))
+    here, shared = (open_federation(settings, field, tmp_path / name) for name in ("here", "shared"))
+    is_lost = drop_out(settings.seed, settings.dropout)
+    here[1].run(InProcessGrid(device_world(field, here[0].federation).build_app(), settings.devices, is_lost))
+    with WorkerGrid(device_world(field, shared[0].federation).build_app, 2, settings.devices, is_lost) as grid:
+        shared[1].run(grid)
+    assert same_arrays(here[1].model_after(2), shared[1].model_after(2))
+    assert [without_time(o) for o in here[1].outcomes()] == [without_time(o) for o in shared[1].outcomes()]
+    assert here[1].privacy() == shared[1].privacy()
 
 
 def open_federation(settings: RunSettings, field: Field, folder: Path) -> tuple[Workspace, WatchedFederation]:

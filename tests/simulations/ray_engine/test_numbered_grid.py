@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from flwr.app import Context, Message, MetricRecord, RecordDict
+from flwr.app import Context, Error, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
+from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 
-from fl_client.app import DEVICE_ID, OWN_ROUND, STEPS, build_client_app
+from fl_client.app import DEVICE_ID, build_client_app
+from fl_client.guard import simulation_guard
 from models.errors import UnreachableError
-from simulations.grid import InProcessGrid, IsLost, nobody_is_lost
+from simulations.grid import Answer, InProcessGrid, IsLost, message_from_bytes, message_to_bytes, nobody_is_lost
 from simulations.ray_engine.apps import client_app as flower_client_app
 from simulations.ray_engine.numbered_grid import NumberedGrid
 from tests.small_federation import DEVICES, PLAN, Watcher, calls_of, run_federation, small_grid
@@ -19,22 +22,37 @@ from tests.small_federation import DEVICES, PLAN, Watcher, calls_of, run_federat
 def devices_app() -> ClientApp:
     """Return the app that Flower loads, training on this module's calls instead of a run's folder."""
     app = ClientApp()
-    trained = build_client_app(calls_of)
+    trained = build_client_app(calls_of, simulation_guard())
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
         return trained(message, context)
 
-    for name in ("number", "show_state", "set_state"):
+    for name in ("number", "norm"):
         app.query(name)(lambda message, context: flower_client_app(message, context))
     return app
+
+
+class KeepingGrid(InProcessGrid):
+    """Leaves a device's own record of the round on the device, as a grid that is no simulation's does."""
+
+    def _submit(self, node_id: int, crossing: bytes) -> Future[Answer]:
+        message = message_from_bytes(crossing)
+        try:
+            reply = self._host._client_app(message, self.context_of(node_id))
+        except ValueError as error:
+            reply = Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, str(error)), reply_to=message)
+        answer: Future[Answer] = Future()
+        answer.set_result(Answer(message_to_bytes(reply), None))
+        return answer
 
 
 class FlowerLikeGrid(Grid):
     """Node ids as Flower draws them: large, and in another order than the devices' numbers."""
 
     def __init__(self, devices: int = DEVICES) -> None:
-        self.inner = InProcessGrid(devices_app(), devices)
+        # Flower's own grid leaves norms on the devices.
+        self.inner = KeepingGrid(devices_app(), devices)
         self.ids = {number: 10**18 - 97 * number for number in range(1, devices + 1)}
         self.pushed: list[int] = []
 
@@ -94,20 +112,14 @@ def test_devices_that_drop_out_are_never_asked(tmp_path: Path):
     assert not {1, 2} & set(flower.pushed)
 
 
-def test_a_devices_state_is_shown_after_it_worked_and_its_round_only_once(tmp_path: Path):
+def test_each_updates_norm_is_told_once(tmp_path: Path):
     grid = NumberedGrid(FlowerLikeGrid(), DEVICES, nobody_is_lost)
     run_over(grid, tmp_path)
-    shown = [number for number in grid.get_node_ids() if OWN_ROUND in grid.state_of(number)]
-    assert shown
-    grid._stale.update(shown)
-    assert not [number for number in shown if OWN_ROUND in grid.state_of(number)]
-
-
-def test_a_state_that_is_set_is_the_devices_own_afterwards():
-    grid = NumberedGrid(FlowerLikeGrid(), DEVICES, nobody_is_lost)
-    grid.restore_state(3, RecordDict({STEPS: MetricRecord({"steps": 4})}))
-    grid._stale.add(3)
-    assert dict(grid.state_of(3)[STEPS]) == {"steps": 4}  # type: ignore[call-overload]
+    norms = grid.take_norms()
+    assert norms
+    assert min(norms) >= 0
+    grid._asked = set(grid.get_node_ids())
+    assert grid.take_norms() == []
 
 
 def test_nodes_that_do_not_start_are_told_of(monkeypatch: pytest.MonkeyPatch):
@@ -118,7 +130,7 @@ def test_nodes_that_do_not_start_are_told_of(monkeypatch: pytest.MonkeyPatch):
 
 def test_devices_that_do_not_answer_are_told_of():
     flower = FlowerLikeGrid()
-    flower.inner = InProcessGrid(build_client_app(calls_of), DEVICES)
+    flower.inner = KeepingGrid(build_client_app(calls_of, simulation_guard()), DEVICES)
     with pytest.raises(UnreachableError, match=f"only 0 of {DEVICES} simulated devices answered"):
         NumberedGrid(flower, DEVICES, nobody_is_lost)
 

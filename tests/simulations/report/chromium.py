@@ -70,6 +70,13 @@ class Page:
     def measure(self, expression: str) -> Any:
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
+    def wait_and_measure(self, expression: str) -> Any:
+        """Return what a promise comes to."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(str(answer["exceptionDetails"].get("exception", {}).get("description")))
+        return answer["result"].get("value")
+
     def show(self, width: int, *, dark: bool = False) -> None:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
@@ -90,8 +97,8 @@ class Page:
 
 
 @contextmanager
-def open_page(path: Path, profile: Path) -> Iterator[Page]:
-    """Open a file in a browser of its own and wait until it is loaded."""
+def open_page(address: str | Path, profile: Path) -> Iterator[Page]:
+    """Open a file or a page in a browser of its own and wait until it is loaded."""
     if CHROMIUM is None:
         raise RuntimeError("there is no Chromium")
     commands, commands_out = os.pipe()
@@ -106,18 +113,18 @@ def open_page(path: Path, profile: Path) -> Iterator[Page]:
     with os.fdopen(answers_in, "rb") as reader, os.fdopen(commands_out, "wb") as writer:
         page = Page(reader, writer)
         try:
-            _load(page, path)
+            _load(page, address.as_uri() if isinstance(address, Path) else address)
             yield page
         finally:
             page.close()
             process.wait(timeout=30)
 
 
-def _load(page: Page, path: Path) -> None:
+def _load(page: Page, address: str) -> None:
     target = page.call("Target.createTarget", url="about:blank")["targetId"]
     page.session = page.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
     for domain in ("Page", "Network", "Log", "Runtime"):
         page.call(f"{domain}.enable")
     page.events.clear()
-    page.call("Page.navigate", url=path.as_uri())
+    page.call("Page.navigate", url=address)
     page.wait_for("Page.loadEventFired")

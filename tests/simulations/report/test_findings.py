@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from models.domain.call import Label, ScamType
 from models.domain.privacy import Adversary, PrivacyUnit
 from models.domain.release import Verdict
+from models.page.text import Text, decimal, file_size, percent, small
 from simulations.report.content import Scores
 from simulations.report.findings import (
     bound_odds,
@@ -23,7 +24,7 @@ from simulations.report.findings import (
     wilson_interval,
 )
 from simulations.report.product import ShareEstimate
-from simulations.report.wording import Text, decimal, file_size, percent, small, towards
+from simulations.report.wording import towards
 from tests.simulations.report.example import (
     UNSEEN,
     example_content,

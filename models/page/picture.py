@@ -9,8 +9,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from simulations.report.vector import WIDTH, Words, drawing_style, inline_svg, new_figure
-from simulations.report.wording import Text
+from models.page.text import Text
+from models.page.vector import WIDTH, Words, drawing_style, inline_svg, new_figure
 
 ROUND = Text("round", "라운드")
 ROUND_STEPS = [1, 2, 5, 10]

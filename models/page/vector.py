@@ -19,7 +19,7 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from simulations.report.wording import Text
+from models.page.text import Text
 
 WIDTH = 400
 """Width of every picture in its own units, near the width of a phone, so that its words stay readable there."""

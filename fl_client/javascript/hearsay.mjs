@@ -1,0 +1,221 @@
+// A released detector in JavaScript: the same words, n-gram ids and scores as models/text and models/detector give in
+// Python. It runs on onnxruntime-node and onnxruntime-web, which the caller brings along. Text stays where it is: this
+// file opens no connection.
+
+const FORMAT = "hearsay-detector/1";
+const OPSET = 17;
+const STATE = ["h", "c", "attention_max", "attention_sum", "attention_hidden"];
+const NOTHING_HEARD = -1e9;
+const EVEN_SCORE = 0.5;
+const LARGEST_LOGIT = 30;
+const WORDS_AT_ONCE = 256;
+
+// Python's \w, which knows all alphabets; JavaScript's doesn't. Python's dot stops at a line feed only.
+const W = "[\\p{L}\\p{N}_]";
+const DE_IDENTIFIED = new RegExp(
+  `(?<![A-Za-z])(?:[O○◯]{2,}|[Xx×]{2,})(?![A-Za-z])|&(?:${W}|-)+&|#(?:${W}|-)+#|<[가-힣]{2,5}>`, "gu");
+const BETWEEN_DIGITS = "[\\-,.:/~ ]";
+const ZEROS_FOR_NAMES = new RegExp(
+  `(?<![0-9A-Za-z])(?<![0-9]${BETWEEN_DIGITS})0{2,}(?:${BETWEEN_DIGITS}0{2,})*(?![0-9A-Za-z]|${BETWEEN_DIGITS}[0-9])`, "gu");
+const TRANSCRIBER_MARKS = /(?<![A-Za-z])[bnlou]\/|\/|\*|\+|\(\([^\n]*?\)\)/gu;
+const NOT_WORD = /[^0-9A-Za-z가-힣ㄱ-ㅎㅏ-ㅣ]+/gu;
+
+/** A release that can't be used: damaged, of another format, or of parts that don't belong together. */
+export class ReleaseError extends Error {}
+
+/** The spoken words of a transcript, separated by single spaces: `clean_text` of models/text/clean.py. */
+export function cleanText(text) {
+  let cleaned = text.normalize("NFC");
+  for (const removed of [DE_IDENTIFIED, ZEROS_FOR_NAMES, TRANSCRIBER_MARKS, NOT_WORD]) {
+    cleaned = cleaned.replace(removed, " ");
+  }
+  return cleaned.replace(/ +/g, " ").trim();
+}
+
+/** The words (어절) of a transcript, cleaned. */
+export function splitWords(text) {
+  const cleaned = cleanText(text);
+  return cleaned === "" ? [] : cleaned.split(" ");
+}
+
+/** fastText's FNV-1a of UTF-8 bytes as an unsigned 32-bit number; bytes above 0x7f are sign-extended, as there. */
+export function fasttextHash(bytes) {
+  let value = 2166136261;
+  for (const byte of bytes) {
+    value = Math.imul(value ^ (byte > 0x7f ? byte | 0xffffff00 : byte), 16777619) >>> 0;
+  }
+  return value;
+}
+
+/** The ids (1 to `scheme.buckets`) of a word's n-grams, at most `scheme.most_per_word`. */
+export function ngramIds(word, scheme) {
+  const letters = [..."<" + word + ">"];
+  const encoder = new TextEncoder();
+  const ids = [];
+  for (let start = 0; start < letters.length; start++) {
+    const last = Math.min(start + scheme.longest, letters.length);
+    for (let end = start + scheme.shortest; end <= last; end++) {
+      if (ids.length === scheme.most_per_word) return ids;
+      ids.push((fasttextHash(encoder.encode(letters.slice(start, end).join(""))) % scheme.buckets) + 1);
+    }
+  }
+  return ids;
+}
+
+/** "normal", "suspicious" (의심) or "dangerous" (위험). */
+export function decide(score, thresholds) {
+  if (score >= thresholds.dangerous) return "dangerous";
+  return score >= thresholds.suspicious ? "suspicious" : "normal";
+}
+
+/** A released detector, checked and ready. */
+export class Detector {
+  #ort;
+  #session;
+
+  constructor(ort, session, metadata) {
+    this.#ort = ort;
+    this.#session = session;
+    this.metadata = metadata;
+  }
+
+  /**
+   * Read a release; nothing of it is used before it is checked.
+   * @param ort onnxruntime-node or onnxruntime-web.
+   * @param metadata `detector.json`, parsed.
+   * @param name The file's name in it: `detector.int8.ort` or `detector.int8.onnx`.
+   * @param content The file's bytes (Uint8Array).
+   * @throws {ReleaseError} It is damaged, of another format or opset, or its parts don't belong together.
+   */
+  static async load(ort, metadata, name, content) {
+    checkMetadata(metadata);
+    await checkContent(metadata.files[name], content);
+    let session;
+    try {
+      session = await ort.InferenceSession.create(content, { intraOpNumThreads: 1, interOpNumThreads: 1 });
+    } catch {
+      throw new ReleaseError(`ONNX Runtime can't read ${name}`);
+    }
+    const detector = new Detector(ort, session, metadata);
+    await detector.#checkGraph();
+    return detector;
+  }
+
+  /** A listener for one call. */
+  begin() {
+    return new Listener(this);
+  }
+
+  /** The state of a call in which nothing was said yet. */
+  firstState() {
+    const { hidden } = this.metadata;
+    const sizes = { h: [1, 1, hidden], c: [1, 1, hidden], attention_max: [1, 1], attention_sum: [1, 1],
+      attention_hidden: [1, hidden] };
+    return Object.fromEntries(STATE.map((name) => {
+      const values = new Float32Array(sizes[name].reduce((a, b) => a * b));
+      return [name, new this.#ort.Tensor("float32", values.fill(name === "attention_max" ? NOTHING_HEARD : 0), sizes[name])];
+    }));
+  }
+
+  /** Feed the next words of a call, at least one: its logit, the words' energies, and the next state. */
+  async run(words, state) {
+    const ids = words.map((word) => ngramIds(word, this.metadata.scheme));
+    return this.#feed(ids, state);
+  }
+
+  async #feed(ids, state) {
+    const width = Math.max(...ids.map((each) => each.length));
+    const flat = new Int32Array(ids.length * width); // 0 is padding
+    ids.forEach((each, row) => flat.set(each, row * width));
+    const found = await this.#session.run({
+      ids: new this.#ort.Tensor("int32", flat, [1, ids.length, width]),
+      lengths: new this.#ort.Tensor("int32", Int32Array.of(ids.length), [1]),
+      ...state,
+    });
+    const next = Object.fromEntries(STATE.map((name) => [name, found[`next_${name}`]]));
+    return { logit: found.logit.data[0], energies: found.energies.data, state: next, found };
+  }
+
+  async #checkGraph() {
+    let found;
+    try {
+      ({ found } = await this.#feed([[0]], this.firstState()));
+    } catch {
+      throw new ReleaseError("the graph's inputs or outputs are not those of its metadata");
+    }
+    const [rows, dimensions, scales] = [...found.table_shape.data].map(Number);
+    const expected = this.metadata.scheme.buckets + 1;
+    if (rows !== expected || scales !== expected || dimensions !== this.metadata.dimensions) {
+      throw new ReleaseError("the embedding table is of another size than the metadata says");
+    }
+    if (found.zero_if_finite.data[0] !== 0) throw new ReleaseError("the graph holds a number that is not finite");
+  }
+}
+
+/** One call as it grows. Keeps no word: only the network's state, and one number a word for the attention. */
+export class Listener {
+  #detector;
+  #state;
+  #energies = [];
+  #logit = null;
+
+  constructor(detector) {
+    this.#detector = detector;
+    this.#state = detector.firstState();
+  }
+
+  /** Take in the words spoken since the last time; none is fine. */
+  async hear(words) {
+    for (let at = 0; at < words.length; at += WORDS_AT_ONCE) {
+      const found = await this.#detector.run(words.slice(at, at + WORDS_AT_ONCE), this.#state);
+      this.#state = found.state;
+      this.#logit = found.logit;
+      this.#energies.push(...found.energies);
+    }
+  }
+
+  /** The calibrated score (0 to 1) of all that was heard; 0.5 before the first word. */
+  get score() {
+    if (this.#logit === null) return EVEN_SCORE;
+    const { slope, offset } = this.#detector.metadata.calibration;
+    const scaled = slope * this.#logit + offset;
+    return 1 / (1 + Math.exp(-Math.min(Math.max(scaled, -LARGEST_LOGIT), LARGEST_LOGIT)));
+  }
+
+  /** The verdict on all that was heard. */
+  get verdict() {
+    return decide(this.score, this.#detector.metadata.thresholds);
+  }
+
+  /** The share of attention on each word heard so far. */
+  get attention() {
+    const largest = this.#energies.reduce((a, b) => Math.max(a, b), -Infinity);
+    const weights = this.#energies.map((energy) => Math.exp(energy - largest));
+    const sum = weights.reduce((a, b) => a + b, 0);
+    return weights.map((weight) => weight / sum);
+  }
+}
+
+function checkMetadata(metadata) {
+  const { format, opset, scheme, thresholds, calibration, files } = metadata ?? {};
+  if (format !== FORMAT || opset !== OPSET) {
+    throw new ReleaseError(`expected format ${FORMAT} and opset ${OPSET}`);
+  }
+  const sizes = [metadata.dimensions, metadata.hidden, scheme?.buckets, scheme?.shortest, scheme?.longest,
+    scheme?.most_per_word];
+  const ordered = thresholds?.suspicious > EVEN_SCORE && thresholds.suspicious <= thresholds.dangerous
+    && thresholds.dangerous <= 1;
+  const scaling = calibration?.slope > 0 && Number.isFinite(calibration.slope) && Number.isFinite(calibration.offset);
+  const possible = sizes.every((size) => Number.isInteger(size) && size > 0) && scheme.shortest <= Math.min(scheme.longest, 3);
+  if (!possible || !ordered || !scaling || typeof files !== "object") {
+    throw new ReleaseError("the metadata lacks a value or holds one that can't be");
+  }
+}
+
+async function checkContent(facts, content) {
+  const digest = new Uint8Array(await globalThis.crypto.subtle.digest("SHA-256", content));
+  const found = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (facts?.bytes !== content.byteLength || facts?.sha256 !== found) {
+    throw new ReleaseError("the file is not the one that the metadata describes (size or SHA-256 differs)");
+  }
+}

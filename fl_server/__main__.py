@@ -1,0 +1,83 @@
+"""`python -m fl_server`: what an operator asks of the training server, one command a thing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from models.command import run_command
+from models.domain.privacy import Adversary, Mechanism, PersonPrivacy
+
+# Nothing of ours phones home, whoever runs it.
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], None] = options.command
+    return run_command(lambda: command(options))
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    # Heavy imports wait until the arguments are known to be good.
+    from fl_server.commands import calibrate
+
+    privacy = PersonPrivacy(
+        clip_norm=1.0,
+        noise_multiplier=1.0 if options.noise_multiplier is None else options.noise_multiplier,
+        cohort=options.cohort,
+        population=options.population,
+        rounds=options.rounds,
+        participations=options.participations,
+        delta=options.delta,
+        mechanism=Mechanism(options.mechanism),
+        separation=options.separation,
+        tree_rounds=options.tree_rounds,
+    )
+    calibrate(privacy, Adversary(options.adversary), options.epsilon, options.json)
+
+
+def _status(options: argparse.Namespace) -> None:
+    from fl_server.commands import show_status
+
+    show_status(options.run, options.json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fl_server", description="The training server.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_calibrate(commands.add_parser("calibrate", help="the noise that a privacy target needs, and back"))
+    _add_status(commands.add_parser("status", help="what a run has done and spent"))
+    return parser
+
+
+def _add_calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_calibrate)
+    known = parser.add_mutually_exclusive_group(required=True)
+    known.add_argument("--epsilon", type=float, metavar="E", help="find the noise that keeps it")
+    known.add_argument("--noise-multiplier", type=float, metavar="Z", help="find the epsilon that it spends")
+    parser.add_argument("--delta", type=float, default=1e-6, metavar="D")
+    parser.add_argument("--rounds", type=int, required=True, metavar="R")
+    parser.add_argument("--cohort", type=int, required=True, metavar="K", help="devices in a round, expected")
+    parser.add_argument("--population", type=int, required=True, metavar="N", help="devices that it is drawn from")
+    parser.add_argument("--adversary", required=True, choices=[adversary.value for adversary in Adversary])
+    parser.add_argument("--participations", type=int, default=5, metavar="M", help="of one person, at most")
+    parser.add_argument("--mechanism", default="gaussian", choices=["gaussian", "ftrl"])
+    parser.add_argument("--separation", type=int, default=1, metavar="B", help="ftrl: rounds between participations")
+    parser.add_argument("--tree-rounds", type=int, default=32, metavar="T", help="ftrl: a tree starts anew after them")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_status)
+    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="where checkpoints and ledger are kept")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

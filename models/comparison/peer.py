@@ -1,0 +1,142 @@
+"""What is compared: something that learns from calls and then scores words, with its cost.
+
+Every peer is fitted under one protocol. It learns from calls cut at all of `LEARNED_AT`, every source and label
+weighing the same. First in rehearsal: a share of the calls is kept apart by origin, and what the rehearsed model says
+of them gives the calibration and the thresholds; then it learns from all calls given. The detector's own training does
+the same.
+
+N calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.corpus.splits import split_by_origin
+from models.detector.calibration import calibrate
+from models.detector.decision import EVEN_SCORE, calibrate_logits
+from models.detector.training import CALIBRATED_AT, TrainingSettings, weigh_sources
+from models.domain.call import Call
+from models.domain.release import Thresholds
+from models.text.window import WINDOWS, words_until
+
+LEARNED_AT = WINDOWS
+"""Seconds at which the calls that a peer learns from are cut."""
+
+Words = Sequence[str]
+Judge = Callable[[Sequence[Words]], NDArray[np.float64]]
+"""Gives a number (N,) for calls given as words: a logit, or a calibrated score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a model takes.
+
+    Attributes:
+        parameters: Numbers that were fitted, the embedding's table not counted; None where that says nothing.
+        size: Bytes of all that scoring needs, in the form it is saved in.
+        embedding_size: Bytes of the embedding's table among them.
+        flops: Floating-point operations of one call given as words, the table's look-up not counted.
+        formula: How ``flops`` counts.
+    """
+
+    parameters: int | None
+    size: int
+    embedding_size: int
+    flops: Callable[[Words], int]
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model that learned: ``judge`` gives scores (0 to 1) of calls in which something was said."""
+
+    judge: Judge
+    thresholds: Thresholds
+    cost: Cost
+
+    def score(self, calls: Sequence[Words]) -> NDArray[np.float64]:
+        """Return calibrated scores (N,); `EVEN_SCORE`, which never warns, for a call without words."""
+        scores = np.full(len(calls), EVEN_SCORE)
+        spoken = [place for place, words in enumerate(calls) if words]
+        if spoken:
+            scores[spoken] = self.judge([calls[place] for place in spoken])
+        return scores
+
+
+class Peer(Protocol):
+    """One way to learn; several rows of the table may come of it."""
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of the rows that ``fit`` can give."""
+        ...
+
+    def fit(self, calls: Sequence[Call], seed: int, folder: Path) -> Mapping[str, Fitted]:
+        """Return fitted models by row; ``folder`` is empty and theirs to write to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Uncalibrated:
+    """A model before calibration: ``judge`` gives logits."""
+
+    judge: Judge
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Calls cut at all of `LEARNED_AT`, window after window: what a peer without an idea of time learns from.
+
+    Attributes:
+        words: Of each cut call (N); none is empty.
+        labels: (N,): 1 vishing, 0 normal.
+        weights: (N,), 1 in the mean.
+    """
+
+    words: list[Words]
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+Fit = Callable[[Examples, int], Mapping[str, Uncalibrated]]
+"""Fits models, by row, to examples under a seed."""
+
+
+def cut_calls(calls: Sequence[Call]) -> Examples:
+    """Return calls as examples."""
+    weighed = list(zip(calls, weigh_sources(calls).tolist(), strict=True))
+    cut = [(words_until(call, at), int(call.label), weight) for at in LEARNED_AT for call, weight in weighed]
+    spoken = [each for each in cut if each[0]]
+    weights = np.array([weight for _, _, weight in spoken])
+    labels = np.array([label for _, label, _ in spoken])
+    return Examples([words for words, _, _ in spoken], labels, weights / weights.mean())
+
+
+def fit_calibrated(fit: Fit, calls: Sequence[Call], seed: int) -> dict[str, Fitted]:
+    """Return what ``fit`` gives for all calls, calibrated by its rehearsal without those kept apart.
+
+    Raises:
+        SplitError: The calls can't be split for the rehearsal.
+    """
+    learned, kept_apart = split_by_origin(calls, TrainingSettings().validation_share, seed)
+    rehearsed = fit(cut_calls(learned), seed)
+    heard = [words_until(call, at) for at in CALIBRATED_AT for call in kept_apart]
+    truth = [int(call.label) for _ in CALIBRATED_AT for call in kept_apart]
+    spoken = [place for place, words in enumerate(heard) if words]
+    return {
+        row: _calibrated(model, rehearsed[row], [heard[place] for place in spoken], [truth[place] for place in spoken])
+        for row, model in fit(cut_calls(calls), seed).items()
+    }
+
+
+def _calibrated(model: Uncalibrated, rehearsed: Uncalibrated, heard: Sequence[Words], truth: Sequence[int]) -> Fitted:
+    calibration, thresholds = calibrate(rehearsed.judge(heard), truth)
+    return Fitted(lambda calls: calibrate_logits(model.judge(calls), calibration), thresholds, model.cost)

@@ -1,0 +1,86 @@
+"""Resident registration, card, account and phone numbers, in digits, read out in Korean, or in both."""
+
+from __future__ import annotations
+
+import re
+
+from models.corpus.masks import SEAM, Identifier, Masker, one_of, read_identifiers
+
+LONGEST_LEFT = 6
+"""Digits in a row that stay in a masked text, whatever stands between them; amounts of money may be longer."""
+
+_TABLE = read_identifiers()["numbers"]
+_COUNTED: list[str] = _TABLE["counted"]
+_VALUES = dict(zip("공영일이삼사오육륙칠팔구", "001234566789", strict=True)) | {
+    word: str(value) for value, word in enumerate(_COUNTED, start=1)
+}
+
+# x and stars stand for digits that somebody hid: 940101-1******.
+_DIGITS = r"(?:[0-9]|(?<=[0-9\-*●×])[*●×]|(?<=[0-9\-*xX])[xX](?![A-WYZa-wyz]))+"
+_ENDS = rf"(?=$|[^가-힣]|(?:{one_of(_TABLE['endings'])})(?![가-힣])|(?:{one_of(_TABLE['joints'])}))"
+_READ_OUT = rf"(?<![가-힣0-9])(?:[{_TABLE['syllables']}]|{one_of(_COUNTED)})+{_ENDS}"
+_SAID_BETWEEN = rf"(?<![가-힣])(?:{one_of(_TABLE['words_between'])})(?![가-힣])"
+_BETWEEN = rf"(?:[\s\-–—.,·/_()~{SEAM}]|{one_of(_TABLE['joints'])}|{_SAID_BETWEEN})"
+_PART = rf"(?:{_DIGITS}|{_READ_OUT})"
+_AFTER_JOINT = rf"(?:{_DIGITS}|(?<=에|시|의|픈)(?:[{_TABLE['syllables']}]|{one_of(_COUNTED)})+{_ENDS}|{_READ_OUT})"
+_NUMBER = re.compile(rf"{_PART}(?:{_BETWEEN}{{0,8}}{_AFTER_JOINT})*")
+
+_SIGN = re.compile(rf"[0-9*●×xX]|{one_of([*_VALUES])}")
+_AMOUNT = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,9}")
+_UNIT = re.compile(r"\s?(?:원|만|억|천|달러|불|엔|위안|유로)")
+_DATE = re.compile(r"(?:19|20)\d\d[-./]\s?(?:0?[1-9]|1[0-2])[-./]\s?(?:0?[1-9]|[12]\d|3[01])\.?")
+
+_YEAR = re.compile(r"(?:19|20)\d\d\s?년")
+_FEWEST_TO_CHECK = 4
+
+_SHAPES = (
+    (Identifier.RESIDENT, re.compile(r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[1-8](?:[\d*]{6})?")),
+    (Identifier.PHONE, re.compile(r"(?:(?:82|0)?1[016-9]|0(?:2|[3-6][1-5]|70|50\d))[\d*]{7,8}|1[5-9]\d\d[\d*]{4}")),
+    (Identifier.CARD, re.compile(r"[\d*]{15,16}")),
+    (Identifier.ACCOUNT, re.compile(r"[\d*]{10,14}")),
+)
+_OF_FIXED_LENGTH = (Identifier.RESIDENT, Identifier.PHONE, Identifier.CARD)
+
+
+def mask_numbers(text: str, masker: Masker) -> str:
+    """Mask every number of more than ``LONGEST_LEFT`` digits: in digits with any separators, read out, or mixed.
+
+    Words of assent between two parts (공일공 네 일이삼사) belong to the number. The kind is told from the digits alone,
+    so it is a good guess and no more. Amounts (3,000,000원) and dates (2024-03-15) stay.
+    """
+    return _NUMBER.sub(lambda found: _masked(found, text, masker), text)
+
+
+def numbers_to_check(text: str) -> list[tuple[int, int]]:
+    """Return where numbers of four digits or more stayed that are no amount and no year: for a person to look at."""
+    return [found.span() for found in _NUMBER.finditer(text) if _is_to_check(found, text)]
+
+
+def _is_to_check(found: re.Match[str], text: str) -> bool:
+    if len(_digits_of(found[0])) < _FEWEST_TO_CHECK:
+        return False
+    after = text[found.end() :]
+    return not (_is_amount(found[0], after) or _YEAR.match(text, found.start()) or _DATE.fullmatch(found[0]))
+
+
+def _masked(found: re.Match[str], text: str, masker: Masker) -> str:
+    number = found[0]
+    digits = _digits_of(number)
+    if len(digits) <= LONGEST_LEFT or _is_amount(number, text[found.end() :]) or _DATE.fullmatch(number):
+        return number
+    if number.endswith("이") and _kind_of(digits[:-1]) in _OF_FIXED_LENGTH and _kind_of(digits) not in _OF_FIXED_LENGTH:
+        return masker.mask(_kind_of(digits[:-1]), number) + "이"  # the particle of 오육칠팔이요, not a two
+    return masker.mask(_kind_of(digits), number)
+
+
+def _digits_of(number: str) -> str:
+    """Return the digits of a number, a star for each that was hidden."""
+    return "".join(_VALUES.get(sign, "*" if sign in "●×xX" else sign) for sign in _SIGN.findall(number))
+
+
+def _is_amount(number: str, after: str) -> bool:
+    return bool(_AMOUNT.fullmatch(number) and _UNIT.match(after))
+
+
+def _kind_of(digits: str) -> Identifier:
+    return next((kind for kind, shape in _SHAPES if shape.fullmatch(digits)), Identifier.NUMBER)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.comparison import networks
+from models.comparison.networks import Networks, count_flops
+from models.comparison.peer import LEARNED_AT, Cost, Fitted, Uncalibrated, cut_calls, fit_calibrated
+from models.detector.classifier import AttentionPooling
+from models.detector.decision import EVEN_SCORE
+from models.detector.onnx_contract import ModelVariant
+from models.detector.runtime import OnnxDetector
+from models.detector.training import TrainingSettings, train_detector
+from models.domain.call import Call, Label
+from models.domain.release import Thresholds
+from models.text.window import words_until
+from tests.models.comparison.tiny import PEERS, SETTINGS
+from tests.models.detector.small import SCHEME, authored_calls
+
+CALLS = authored_calls(40)
+COST = Cost(1, 1, 0, len, "")
+
+
+@pytest.mark.parametrize("name", [name for name in PEERS if "networks" not in name])
+def test_a_peer_learns_what_gives_the_label_away_and_says_what_it_costs(name: str, tmp_path: Path) -> None:
+    probe = [words_until(call, 30) for call in CALLS]
+    fitted = PEERS[name].fit(CALLS, 0, tmp_path)
+
+    assert tuple(fitted) == PEERS[name].rows
+    for model in fitted.values():
+        scores = model.score(probe)
+        assert scores[::2].min() > scores[1::2].max()
+        assert 0.5 < model.thresholds.suspicious <= model.thresholds.dangerous <= 1
+        assert 0 <= model.cost.embedding_size < model.cost.size
+        assert 0 < model.cost.flops(probe[0]) < model.cost.flops(probe[0] * 4)
+        assert model.cost.parameters
+
+
+@pytest.mark.parametrize("name", [name for name in PEERS if "networks" not in name])
+def test_the_same_seed_gives_the_same_scores(name: str, tmp_path: Path) -> None:
+    probe = [words_until(call, 20) for call in CALLS[:6]]
+    scores = []
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        scores.append([m.score(probe).tolist() for m in PEERS[name].fit(CALLS, 3, tmp_path / folder).values()])
+    assert scores[0] == scores[1]
+
+
+def test_int8_comes_from_the_exported_file_and_scores_as_fp32_within_a_hundredth(tmp_path: Path) -> None:
+    fitted = Networks(SETTINGS).fit(CALLS, 0, tmp_path)
+    full, small = fitted[networks.ATTENTION], fitted[networks.ATTENTION_INT8]
+    probe = [words_until(call, 60) for call in CALLS]
+    released = OnnxDetector.load(tmp_path, ModelVariant.INT8)
+
+    assert small.cost.size == (tmp_path / ModelVariant.INT8).stat().st_size < full.cost.size
+    assert np.array_equal(small.score(probe), released.score_batch(probe))
+    assert 0 < np.abs(full.score(probe) - small.score(probe)).max() < 0.01
+
+
+def test_without_attention_every_word_weighs_the_same_also_after_training() -> None:
+    trained = train_detector(CALLS, TrainingSettings(8, SCHEME, epochs=2, steps=6, attention=False))
+    head = trained.build_network().head
+    _, weights = head(torch.randn(1, 4, 64), torch.tensor([3]))
+
+    assert weights.tolist() == [pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])]
+    assert np.abs(trained.parameters["lstm.weight_hh_l0"]).max() > 0
+
+
+def test_with_attention_words_do_not_weigh_the_same_after_training() -> None:
+    trained = train_detector(CALLS, SETTINGS)
+    _, weights = trained.build_network().head(torch.randn(1, 4, 64), torch.tensor([3]))
+    assert float(weights[0, :3].detach().std()) > 1e-4
+
+
+def test_without_attention_65_parameters_fewer_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "with").mkdir()
+    (tmp_path / "without").mkdir()
+    full = PEERS["networks"].fit(CALLS, 0, tmp_path / "with")[networks.ATTENTION]
+    mean = PEERS["networks without attention"].fit(CALLS, 0, tmp_path / "without")[networks.MEAN_POOLING]
+    assert full.cost.parameters == mean.cost.parameters + 65
+
+
+def test_operations_are_counted_as_in_the_paper() -> None:
+    assert count_flops(57, 300) == pytest.approx(1.07e7, rel=0.01)
+    assert count_flops(107, 300) == pytest.approx(2.00e7, rel=0.01)
+
+
+def test_a_call_without_words_is_even_and_never_judged() -> None:
+    fitted = Fitted(lambda calls: np.array([0.9 for words in calls if words]), Thresholds(0.6, 0.9), COST)
+
+    assert fitted.score([[], ["네"], []]).tolist() == [EVEN_SCORE, 0.9, EVEN_SCORE]
+    assert fitted.score([[]]).tolist() == [EVEN_SCORE]
+
+
+def test_examples_are_calls_cut_at_every_window_and_each_source_and_label_weighs_the_same() -> None:
+    calls = [Call("v", Label.VISHING, text="계좌 " * 400, source="a")]
+    calls += [Call(f"n{n}", Label.NORMAL, text="점심 " * 400, source="b") for n in range(3)]
+    examples = cut_calls(calls)
+
+    assert len(examples.words) == 4 * len(LEARNED_AT)
+    assert [len(words) for words in examples.words[::4]] == [15, 33, 51, 103, 207, 315]
+    assert examples.weights.mean() == pytest.approx(1)
+    assert examples.weights[examples.labels == 1].sum() == pytest.approx(examples.weights[examples.labels == 0].sum())
+
+
+def test_calibration_and_thresholds_come_from_calls_that_the_rehearsal_kept_apart() -> None:
+    learned: list[set[str]] = []
+    judged: list[set[str]] = []
+
+    def fit(examples, seed):  # type: ignore[no-untyped-def]
+        learned.append({words[0] for words in examples.words})
+        own = len(learned) - 1
+
+        def judge(calls):  # type: ignore[no-untyped-def]
+            if own == 0:
+                judged.append({words[0] for words in calls})
+            return np.array([3.0 if "검찰에서" in words else -1.0 for words in calls])
+
+        return {"row": Uncalibrated(judge, COST)}
+
+    fitted = fit_calibrated(fit, CALLS, seed=0)["row"]
+
+    assert len(learned) == 2
+    assert not learned[0] & judged[0]
+    assert learned[0] | judged[0] == learned[1]
+    # Platt's even point lies halfway between the two logits, 3 and -1.
+    assert fitted.score([["검찰에서"], ["점심을"]]).sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_attention_pooling_over_vectors_of_any_width_gives_weights_that_sum_to_one() -> None:
+    _, weights = AttentionPooling(5)(torch.randn(2, 7, 5), torch.tensor([7, 2]))
+    assert weights.sum(dim=1).tolist() == pytest.approx([1, 1])
+    assert weights[1, 2:].tolist() == [0] * 5

@@ -1,0 +1,115 @@
+"""A full or read-only place to write to: one clear line, the exit code of bad input, and nothing half-written left."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fl_client.__main__ import main as device_main
+from models.__main__ import main
+from models.corpus.reader import write_calls
+from tests.models.detector.small import authored_calls, small_detector
+from tests.vectors.make import RELEASE
+
+FULL = Path("/dev/full")
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond some bytes: what a full disk does to a write, without a disk to fill."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Path:
+    write_calls(tmp_path / "calls.jsonl", authored_calls(24))
+    return tmp_path / "calls.jsonl"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    small_detector().save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("size", [1000, 40_000, 60_000])
+def test_a_disk_that_fills_up_while_exporting(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], size: int
+) -> None:
+    out = tmp_path / "out"
+    with room_for(size):
+        code = main(["export", "--model", str(model), "--out", str(out)])
+    shown = capsys.readouterr().err
+    assert code == 3
+    assert shown.count("\n") == 1
+    assert shown.startswith(f"error: {out}/detector")
+    assert not (out / "detector.json").exists()
+    assert not list(out.glob("*.unfinished"))
+
+
+def test_a_disk_that_fills_up_while_a_detector_is_saved(
+    calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with room_for(1000):
+        code = main(["train", "--calls", str(calls), "--out", str(tmp_path / "out"), "--dimensions", "8"])
+    assert code == 3
+    assert capsys.readouterr().err.splitlines()[-1] == f"error: {tmp_path}/out/embedding.npz: File too large"
+
+
+def test_a_disk_that_fills_up_while_scores_are_written(
+    calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = tmp_path / "scores.jsonl"
+    with room_for(100):
+        code = main(["evaluate", "--model", str(RELEASE), "--calls", str(calls), "--scores", str(scores)])
+    assert code == 3
+    assert capsys.readouterr().err == f"error: {scores}: File too large\n"
+    assert not scores.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write to read-only folders")
+def test_a_read_only_folder(calls: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    out.mkdir(mode=0o500)
+    for command in (["train", "--calls", str(calls)], ["export", "--model", str(model)]):
+        assert main([*command, "--out", str(out)]) == 3
+        assert capsys.readouterr().err == f"error: {out}: is read-only\n"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["fl_client", "detect", "--model", str(RELEASE), "--json"],
+        ["models", "evaluate", "--model", str(RELEASE), "--seconds", "10", "--json"],
+    ],
+)
+def test_a_full_standard_output(calls: Path, command: list[str]) -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", *command, "--calls", str(calls)], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (done.returncode, done.stderr) == (3, "error: standard output: No space left on device\n")
+
+
+def test_detect_names_the_file_that_lacks_the_call(calls: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert device_main(["detect", "--model", str(RELEASE), "--calls", str(calls), "--call", "zz"]) == 3
+    assert capsys.readouterr().err == f"error: {calls}: there is no call 'zz' in the file\n"
+
+
+def test_evaluate_says_which_calls_are_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_calls(tmp_path / "normal.jsonl", [call for call in authored_calls(24) if not call.label])
+    assert main(["train", "--calls", str(tmp_path / "normal.jsonl"), "--out", str(tmp_path / "out")]) == 3
+    assert "no vishing call" in capsys.readouterr().err
