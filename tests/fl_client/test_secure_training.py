@@ -12,11 +12,12 @@ from flwr.proto.message_pb2 import Message as ProtoMessage
 from scipy.stats import chisquare
 
 from fl_client.guard import simulation_guard
+from fl_client.policy import PEOPLE, require_obeyable
 from fl_client.secure_training import build_secure_client_app
 from fl_client.training import train_on_device
 from fl_server.secure_collecting import SecureCollector, SecureSettings
 from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, task_to_values
-from models.errors import ProtocolRefusedError
+from models.errors import ProtocolRefusedError, TaskRefusedError
 from models.privacy.randomness import SystemWords
 from models.privacy.secure_aggregation import wire
 from models.privacy.secure_aggregation.session import digest_model
@@ -208,3 +209,19 @@ def test_a_model_other_than_the_announced_one_gets_no_vector():
     total, fates = collector.collect(range(1, DEVICES + 1))
     assert total.update is None
     assert {str(fate): count for fate, count in fates.items()} == {"failed": DEVICES}
+
+
+@pytest.mark.parametrize(("multiplier", "obeyed"), [(1.0, True), (2.0, True), (0.99, False)])
+def test_a_persons_device_takes_noise_in_shares_for_noise_but_not_too_little_of_it(multiplier, obeyed):
+    task = replace(secure_plan(noise=multiplier).task_of(1, 1.0), seed=None)
+    if obeyed:
+        require_obeyable(task, PEOPLE, release=0, seconds_left=1.0)
+        return
+    with pytest.raises(TaskRefusedError, match="noise multiplier is 0.99"):
+        require_obeyable(task, PEOPLE, release=0, seconds_left=1.0)
+
+
+def test_a_persons_device_trains_nothing_unmasked_without_its_own_noise():
+    task = replace(PLAN.task_of(1, 1.0), seed=None, secure=None)
+    with pytest.raises(TaskRefusedError, match="without noise"):
+        require_obeyable(task, PEOPLE, release=0, seconds_left=1.0)
