@@ -52,8 +52,8 @@ class DevicePolicy:
             the task.
         participations_a_period: The most rounds in a period, in all runs together; ``None`` without a limit.
         call_budget: Of DP-SGD; ``None`` charges, and refuses nothing.
-        least_noise_multiplier: Noise on a secure round's sum, over the clip, below which nothing is masked; ``None`` obeys
-            any.
+        least_noise_multiplier: Noise on a secure round's sum, over the clip, below which nothing is masked; ``None``
+            obeys any.
     """
 
     simulated: bool

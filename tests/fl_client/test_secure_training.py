@@ -217,7 +217,7 @@ def test_a_persons_device_takes_noise_in_shares_for_noise_but_not_too_little_of_
     if obeyed:
         require_obeyable(task, PEOPLE, release=0, seconds_left=1.0)
         return
-    with pytest.raises(TaskRefusedError, match="noise multiplier is 0.99"):
+    with pytest.raises(TaskRefusedError, match=r"noise multiplier is 0\.99"):
         require_obeyable(task, PEOPLE, release=0, seconds_left=1.0)
 
 
