@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def train(options: argparse.Namespace) -> None:
     """Train a detector and save it."""
     # Only here: reading the help, or evaluating a release, needs no torch.
-    from models.detector.training import EpochReport, TrainingSettings, train_detector
+    from models.detector.training import EpochReport, TrainingSettings, count_epochs, train_detector
 
     calls = _gather_calls(options.calls, options.synthetic, options.seed)
     make_directory(options.out)  # before the work: its result must have a place
@@ -56,10 +56,10 @@ def train(options: argparse.Namespace) -> None:
     lineage: dict[str, Any] = {"corpus": [Path(name).name for name in options.calls]}
     embedding = _compress(options.fasttext, calls, settings, lineage) if options.fasttext else None
     with _progress_bar() as bar:
-        task = bar.add_task("training", total=settings.epochs, loss="")
+        task = bar.add_task("training", total=count_epochs(settings, len(calls)), loss="")
 
         def show(report: EpochReport) -> None:
-            bar.update(task, completed=report.epoch, loss=f"validation loss {report.validation_loss:.3f}")
+            bar.update(task, completed=report.epoch, loss=f"loss {report.loss:.3f}")
 
         trained = train_detector(calls, settings, show, embedding, lineage)
     trained.save(options.out)

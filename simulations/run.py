@@ -15,7 +15,7 @@ from fl_server.release.gate import Condition
 from models.corpus.scenario import load_scenarios
 from models.detector.detector import TrainedDetector
 from models.detector.runtime import OnnxDetector
-from models.detector.training import TrainingSettings, train_detector
+from models.detector.training import TrainingSettings, count_epochs, train_detector
 from models.domain.call import Call
 from models.domain.messages import SecureStage
 from models.domain.privacy import PrivacyMode, PrivacyStatement
@@ -114,7 +114,7 @@ def _base_detector(settings: RunSettings, calls: Sequence[Call], folder: Path, b
     if (folder / "detector.json").exists():
         return TrainedDetector.load(folder)
     training = TrainingSettings(seed=settings.seed)
-    with bars.step("Training the base detector in one place", training.epochs) as advance:
+    with bars.step("Training the base detector in one place", count_epochs(training, len(calls))) as advance:
         base = train_detector(calls, training, lambda _: advance())
     base.save(folder)
     return base

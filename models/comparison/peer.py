@@ -1,8 +1,8 @@
 """What is compared: something that learns from calls and then scores words, with its cost.
 
 Every peer is fitted under one protocol. It learns from calls cut at all of `LEARNED_AT`, every source and label
-weighing the same. First in rehearsal: a share of the calls is kept apart by origin, and what the rehearsed model says
-of them gives the calibration and the thresholds; then it learns from all calls given. The detector's own training does
+weighing the same. First in rehearsal: each half of the calls is judged by a model that learned the other half, and what
+they say gives the calibration and the thresholds; then it learns from all calls given. The detector's own training does
 the same.
 
 N calls.
@@ -18,10 +18,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.corpus.splits import split_by_origin
 from models.detector.calibration import calibrate
 from models.detector.decision import EVEN_SCORE, calibrate_logits
-from models.detector.training import CALIBRATED_AT, TrainingSettings, weigh_sources
+from models.detector.heard_calls import weigh_sources
+from models.detector.rehearsal import CALIBRATED_AT, halve_calls
 from models.domain.call import Call
 from models.domain.release import Thresholds
 from models.text.window import WINDOWS, words_until
@@ -110,10 +110,10 @@ Fit = Callable[[Examples, int], Mapping[str, Uncalibrated]]
 """Fits models, by row, to examples under a seed."""
 
 
-def cut_calls(calls: Sequence[Call]) -> Examples:
-    """Return calls as examples."""
+def cut_calls(calls: Sequence[Call], windows: Sequence[float] = LEARNED_AT) -> Examples:
+    """Return calls, cut at all windows, as examples."""
     weighed = list(zip(calls, weigh_sources(calls).tolist(), strict=True))
-    cut = [(words_until(call, at), int(call.label), weight) for at in LEARNED_AT for call, weight in weighed]
+    cut = [(words_until(call, at), int(call.label), weight) for at in windows for call, weight in weighed]
     spoken = [each for each in cut if each[0]]
     weights = np.array([weight for _, _, weight in spoken])
     labels = np.array([label for _, label, _ in spoken])
@@ -121,22 +121,24 @@ def cut_calls(calls: Sequence[Call]) -> Examples:
 
 
 def fit_calibrated(fit: Fit, calls: Sequence[Call], seed: int) -> dict[str, Fitted]:
-    """Return what ``fit`` gives for all calls, calibrated by its rehearsal without those kept apart.
+    """Return what ``fit`` gives for all calls, calibrated by what the rehearsals on halves gave.
 
     Raises:
-        SplitError: The calls can't be split for the rehearsal.
+        SplitError: The calls can't be halved for the rehearsals.
     """
-    learned, kept_apart = split_by_origin(calls, TrainingSettings().validation_share, seed)
-    rehearsed = fit(cut_calls(learned), seed)
-    heard = [words_until(call, at) for at in CALIBRATED_AT for call in kept_apart]
-    truth = [int(call.label) for _ in CALIBRATED_AT for call in kept_apart]
-    spoken = [place for place, words in enumerate(heard) if words]
+    halves = halve_calls(calls, seed)
+    rehearsals = [(fit(cut_calls(learned), seed), judged) for learned, judged in (halves, halves[::-1])]
     return {
-        row: _calibrated(model, rehearsed[row], [heard[place] for place in spoken], [truth[place] for place in spoken])
+        row: _calibrated(
+            model, [(rehearsed[row], cut_calls(judged, CALIBRATED_AT)) for rehearsed, judged in rehearsals]
+        )
         for row, model in fit(cut_calls(calls), seed).items()
     }
 
 
-def _calibrated(model: Uncalibrated, rehearsed: Uncalibrated, heard: Sequence[Words], truth: Sequence[int]) -> Fitted:
-    calibration, thresholds = calibrate(rehearsed.judge(heard), truth)
+def _calibrated(model: Uncalibrated, rehearsals: Sequence[tuple[Uncalibrated, Examples]]) -> Fitted:
+    logits = np.concatenate([rehearsed.judge(heard.words) for rehearsed, heard in rehearsals])
+    labels = np.concatenate([heard.labels for _, heard in rehearsals])
+    weights = np.concatenate([heard.weights for _, heard in rehearsals])
+    calibration, thresholds = calibrate(logits, labels, weights)
     return Fitted(lambda calls: calibrate_logits(model.judge(calls), calibration), thresholds, model.cost)

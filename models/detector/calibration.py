@@ -27,7 +27,7 @@ _SMALLEST_SLOPE = 0.05
 """A detector that ranks calls backwards is not turned round here; it has to fail its acceptance."""
 
 
-def calibrate(logits: ArrayLike, labels: ArrayLike) -> tuple[Calibration, Thresholds]:
+def calibrate(logits: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> tuple[Calibration, Thresholds]:
     """Return the Platt scaling and the alarm thresholds of a detector's logits on calls it was not trained on.
 
     Both classes weigh the same, so that 0.5 is the even point whatever their share. Sets without both classes keep the
@@ -36,12 +36,15 @@ def calibrate(logits: ArrayLike, labels: ArrayLike) -> tuple[Calibration, Thresh
     Args:
         logits: (N,); any finite numbers.
         labels: (N,): 1 vishing, 0 normal.
+        weights: (N,), above 0: what each call counts within its class when the even point is found. All the same where
+            absent. The alarm thresholds count calls.
 
     Returns:
         The calibration and the thresholds, finite and in order for every input.
     """
     values, truth = np.asarray(logits, dtype=np.float64), np.asarray(labels) > 0
-    calibration = _scale(values, truth)
+    shares = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    calibration = _scale(values, truth, shares)
     return calibration, choose_thresholds(calibrate_logits(values[~truth], calibration))
 
 
@@ -55,11 +58,12 @@ def choose_thresholds(normal_scores: NDArray[np.float64]) -> Thresholds:
     return Thresholds(suspicious, max(dangerous, suspicious))
 
 
-def _scale(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> Calibration:
+def _scale(logits: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArray[np.float64]) -> Calibration:
     spread = float(np.std(logits)) if logits.size else 0.0
     if truth.all() or not truth.any() or spread < _SMALLEST_SPREAD:
         return Calibration()
-    fitted = LogisticRegression(class_weight="balanced").fit(logits[:, np.newaxis] / spread, truth)
+    even = weights / np.where(truth, weights[truth].sum(), weights[~truth].sum()) * (len(weights) / 2)
+    fitted = LogisticRegression().fit(logits[:, np.newaxis] / spread, truth, sample_weight=even)
     slope = max(float(fitted.coef_[0, 0]) / spread, _SMALLEST_SLOPE)
     return Calibration(slope, float(fitted.intercept_[0]))
 

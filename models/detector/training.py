@@ -16,32 +16,31 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.corpus.splits import split_by_origin
+from models.corpus.generator import SOURCE
 from models.detector.calibration import calibrate
 from models.detector.classifier import HIDDEN, Classifier
 from models.detector.detector import TrainedDetector
 from models.detector.embedded_calls import number_words
 from models.detector.embedding import NgramEmbedding
 from models.detector.embedding_training import train_embedding
-from models.detector.heard_calls import HeardCalls
+from models.detector.heard_calls import HeardCalls, weigh_sources
 from models.detector.parameters import read_parameters
 from models.detector.prefixes import prefix_logits, prefix_loss
-from models.detector.scoring import score_calls
+from models.detector.rehearsal import Rehearsal, halve_calls
 from models.detector.tunable_embedding import TunableEmbedding
 from models.domain.call import Call
 from models.text.clean import split_words
 from models.text.ngrams import NgramScheme
 from models.text.window import words_until
 
-LONGEST = 75.0
-"""Seconds of a call that training looks at. Longer ones made unseen calls score worse, late windows included."""
+LONGEST = 240.0
+"""Seconds of a call that training looks at."""
 
-CALIBRATED_AT = (20.0, 30.0, 60.0, 120.0)
-"""Seconds at which calls kept apart choose the epoch, the calibration and the thresholds."""
 
+_TRAININGS = 3
+"""Epochs told of for each epoch of the detector itself: two halves rehearse as many."""
 
 _WARM_UP_STEPS = 50
 _LARGEST_GRADIENT = 1.0
@@ -64,8 +63,10 @@ class TrainingSettings:
         input_dropout: Share of a word's numbers that are dropped.
         output_dropout: Share of the LSTM's outputs that are dropped.
         ngram_dropout: Share of a word's n-grams that are dropped while the table is tuned.
-        most_words_skipped: A call is heard from a random word on, at most this one.
-        validation_share: Of the calls, kept apart by group.
+        most_words: Of a call that a step hears. Longer stretches made unseen calls score worse, late windows included.
+        midst_share: How often a call is heard from any word on: what is said later tells the labels apart too.
+            Synthetic calls never are: a third of them begins in the midst anyway.
+        most_words_skipped: Else it is heard from a random word on, at most this one.
         attention: Off, every word weighs the same: what the comparison measures attention against.
         seed: Of everything random.
     """
@@ -82,19 +83,20 @@ class TrainingSettings:
     input_dropout: float = 0.3
     output_dropout: float = 0.3
     ngram_dropout: float = 0.1
+    most_words: int = 130
+    midst_share: float = 0.5
     most_words_skipped: int = 20
-    validation_share: float = 0.15
     attention: bool = True
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """How far training is: ``validation_loss`` in nats on calls kept apart."""
+    """How far training is, rehearsals counted, and the epoch's mean loss in nats on what its steps heard."""
 
     epoch: int
     epochs: int
-    validation_loss: float
+    loss: float
 
 
 Progress = Callable[[EpochReport], None]
@@ -109,41 +111,67 @@ def train_detector(
 ) -> TrainedDetector:
     """Return a detector trained on calls that are all in one place.
 
-    First in rehearsal: a share of the calls is kept apart by group (near duplicates, or a generator's scenarios), and
-    what the rehearsed detector scores there gives the calibration and the alarm thresholds. Then the detector is
-    trained on all calls in the same way. No epoch is chosen: stopping before the learning rate had come down made
-    unseen calls score worse.
+    First in rehearsal: each half of the calls is scored by a detector that learned the other half in the same way, and
+    the scores give the calibration and the alarm thresholds. No near duplicate, or draw of one scenario, is in both
+    halves. Then the detector is trained on all calls. No epoch is chosen: stopping before the learning rate had come
+    down made unseen calls score worse.
 
     Args:
         calls: Labelled calls of both labels.
         settings: The recipe.
-        progress: Told after every epoch of the rehearsal.
+        progress: Told after every epoch, `count_epochs` times.
         embedding: Used as it is. Where absent, one is trained on the calls' words and tuned together with the network.
         lineage: What the caller knows of the calls' origin; the settings and counts are added.
 
     Raises:
-        BadInputError: A side of the split would lack a label, or the calls hold too few words.
+        BadInputError: A half would lack a label, or the calls hold too few words.
     """
-    learned, kept_apart = split_by_origin(calls, settings.validation_share, settings.seed)
-    rehearsal = _Rehearsal(kept_apart, progress)
-    _train(_Trainer(settings, learned, embedding), rehearsal.judge)
-    trainer = _Trainer(settings, calls, embedding)
-    _train(trainer)
-    trained = trainer.freeze().with_calibration(*calibrate(rehearsal.logits, rehearsal.labels))
+    session = _Session(settings, embedding, len(calls), progress)
+    halves = halve_calls(calls, settings.seed)
+    rehearsal = Rehearsal.of([(session.train(learned), judged) for learned, judged in (halves, halves[::-1])])
+    trained = session.train(calls).with_calibration(*calibrate(rehearsal.logits, rehearsal.labels, rehearsal.weights))
     return replace(trained, lineage={**(lineage or {}), **_lineage(settings, calls, rehearsal)})
 
 
-def weigh_sources(calls: Sequence[Call]) -> NDArray[np.float32]:
-    """Return a weight a call (N,), 1 in the mean, under which every source and label counts the same."""
-    cells = [(call.source, call.label) for call in calls]
-    counts = Counter(cells)
-    return np.array([len(calls) / (len(counts) * counts[cell]) for cell in cells], dtype=np.float32)
+def count_epochs(settings: TrainingSettings, calls: int) -> int:
+    """Return after how many epochs training on so many calls is done, rehearsals counted."""
+    return _TRAININGS * _epochs_of_one(settings, calls)
+
+
+def _epochs_of_one(settings: TrainingSettings, calls: int) -> int:
+    steps_an_epoch = math.ceil(calls / settings.batch_calls)
+    return max(min(settings.epochs, round(settings.steps / steps_an_epoch)), 1)
+
+
+class _Session:
+    """Trains detectors one after the other, each for as many epochs as all calls get, and tells how far it is."""
+
+    def __init__(
+        self, settings: TrainingSettings, embedding: NgramEmbedding | None, calls: int, progress: Progress | None
+    ) -> None:
+        self.settings = settings
+        self.embedding = embedding
+        self.epochs = _epochs_of_one(settings, calls)
+        self.all_epochs = count_epochs(settings, calls)
+        self.done = 0
+        self.progress = progress
+
+    def train(self, learned: Sequence[Call]) -> TrainedDetector:
+        trainer = _Trainer(self.settings, learned, self.embedding, self.epochs)
+        for _ in range(self.epochs):
+            loss = trainer.run_epoch()
+            self.done += 1
+            if self.progress:
+                self.progress(EpochReport(self.done, self.all_epochs, loss))
+        return trainer.freeze()
 
 
 class _Trainer:
     """The network, and the table where it is trained too, on the way."""
 
-    def __init__(self, settings: TrainingSettings, learned: Sequence[Call], given: NgramEmbedding | None) -> None:
+    def __init__(
+        self, settings: TrainingSettings, learned: Sequence[Call], given: NgramEmbedding | None, epochs: int
+    ) -> None:
         self.settings = settings
         self.given = given
         embedding = given or _start_embedding(settings, learned)
@@ -151,24 +179,33 @@ class _Trainer:
         vocabulary, words, lengths = number_words([words_until(call, LONGEST) for call in learned])
         labels, weights = np.array([call.label for call in learned], dtype=np.float32), weigh_sources(learned)
         self.calls = HeardCalls(
-            words, lengths, labels, weights, settings.word_dropout, settings.most_words_skipped, settings.batch_calls
+            words,
+            lengths,
+            labels,
+            weights,
+            settings.most_words,
+            settings.word_dropout,
+            np.array([settings.midst_share * (call.source != SOURCE) for call in learned], dtype=np.float32),
+            settings.most_words_skipped,
+            settings.batch_calls,
         )
         self.embedding = TunableEmbedding(embedding, vocabulary)
         self.network = _fresh_network(embedding.dimensions, self.random)
         if not settings.attention:
             self.network.head.weigh_alike()
         self.optimizer = self._optimizer(tune=given is None)
-        steps_an_epoch = math.ceil(len(labels) / settings.batch_calls)
-        self.epochs = max(min(settings.epochs, round(settings.steps / steps_an_epoch)), 1)
-        steps = self.epochs * steps_an_epoch
+        steps = epochs * math.ceil(len(labels) / settings.batch_calls)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: _pace(step, steps))
 
-    def run_epoch(self) -> None:
+    def run_epoch(self) -> float:
+        """Return the epoch's mean loss."""
+        losses = []
         for batch in self.calls.batches(self.random):
             embedded = _drop(self._embed(batch.words), self.settings.input_dropout, self.random)  # (N, T, D)
             hidden, _ = self.network.lstm(embedded)
             logits = prefix_logits(self.network, _drop(hidden, self.settings.output_dropout, self.random))
-            self._step(prefix_loss(logits, batch.labels, batch.lengths, batch.weights))
+            losses.append(self._step(prefix_loss(logits, batch.labels, batch.lengths, batch.weights)))
+        return float(np.mean(losses))
 
     def freeze(self) -> TrainedDetector:
         """Return what was learned so far, with the table as it ships."""
@@ -187,39 +224,13 @@ class _Trainer:
         vectors: Tensor = self.embedding(distinct, dropout, self.random)
         return vectors[places]
 
-    def _step(self, loss: Tensor) -> None:
+    def _step(self, loss: Tensor) -> float:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([*self.network.parameters(), self.embedding.table], _LARGEST_GRADIENT)
         self.optimizer.step()
         self.schedule.step()
-
-
-def _train(trainer: _Trainer, after_epoch: Callable[[_Trainer, int], None] | None = None) -> None:
-    for epoch in range(1, trainer.epochs + 1):
-        trainer.run_epoch()
-        if after_epoch:
-            after_epoch(trainer, epoch)
-
-
-class _Rehearsal:
-    """Calls kept apart, and what the rehearsed detector last scored on them."""
-
-    def __init__(self, kept_apart: Sequence[Call], progress: Progress | None) -> None:
-        self.kept_apart = kept_apart
-        self.progress = progress
-        self.labels = np.tile([float(call.label) for call in kept_apart], len(CALIBRATED_AT))
-        self.logits = np.zeros(len(self.labels))
-        self.loss = math.nan
-
-    def judge(self, trainer: _Trainer, epoch: int) -> None:
-        """Score the calls; the loss is the mean over windows, every source and label weighing the same."""
-        trained = trainer.freeze()
-        self.logits = np.concatenate([score_calls(trained, self.kept_apart, seconds) for seconds in CALIBRATED_AT])
-        weights = np.tile(weigh_sources(self.kept_apart), len(CALIBRATED_AT))
-        self.loss = float(np.average(np.logaddexp(0, self.logits * (1 - 2 * self.labels)), weights=weights))
-        if self.progress:
-            self.progress(EpochReport(epoch, trainer.epochs, self.loss))
+        return float(loss.detach())
 
 
 def _start_embedding(settings: TrainingSettings, calls: Sequence[Call]) -> NgramEmbedding:
@@ -227,10 +238,9 @@ def _start_embedding(settings: TrainingSettings, calls: Sequence[Call]) -> Ngram
     return train_embedding(words, settings.scheme, settings.dimensions, settings.seed)
 
 
-def _lineage(settings: TrainingSettings, calls: Sequence[Call], rehearsal: _Rehearsal) -> dict[str, Any]:
+def _lineage(settings: TrainingSettings, calls: Sequence[Call], rehearsal: Rehearsal) -> dict[str, Any]:
     sources = dict(Counter(call.source for call in calls))
-    rehearsed = {"calls_kept_apart": len(rehearsal.kept_apart), "loss": rehearsal.loss}
-    return {"settings": asdict(settings), "calls": sources, "rehearsal": rehearsed}
+    return {"settings": asdict(settings), "calls": sources, "rehearsal": {"loss": rehearsal.loss}}
 
 
 def _fresh_network(dimensions: int, random: torch.Generator) -> Classifier:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_the_same_seed_gives_the_same_scores(name: str, tmp_path: Path) -> None:
 
 
 def test_int8_comes_from_the_exported_file_and_scores_as_fp32_within_a_hundredth(tmp_path: Path) -> None:
-    fitted = Networks(SETTINGS).fit(CALLS, 0, tmp_path)
+    fitted = Networks(replace(SETTINGS, epochs=8, steps=60)).fit(CALLS, 0, tmp_path)
     full, small = fitted[networks.ATTENTION], fitted[networks.ATTENTION_INT8]
     probe = [words_until(call, 60) for call in CALLS]
     released = OnnxDetector.load(tmp_path, ModelVariant.INT8)
@@ -106,16 +107,15 @@ def test_examples_are_calls_cut_at_every_window_and_each_source_and_label_weighs
     assert examples.weights[examples.labels == 1].sum() == pytest.approx(examples.weights[examples.labels == 0].sum())
 
 
-def test_calibration_and_thresholds_come_from_calls_that_the_rehearsal_kept_apart() -> None:
+def test_calibration_and_thresholds_come_from_calls_that_a_rehearsal_did_not_learn() -> None:
     learned: list[set[str]] = []
     judged: list[set[str]] = []
 
     def fit(examples, seed):  # type: ignore[no-untyped-def]
         learned.append({words[0] for words in examples.words})
-        own = len(learned) - 1
 
         def judge(calls):  # type: ignore[no-untyped-def]
-            if own == 0:
+            if len(judged) < 2:
                 judged.append({words[0] for words in calls})
             return np.array([3.0 if "검찰에서" in words else -1.0 for words in calls])
 
@@ -123,9 +123,10 @@ def test_calibration_and_thresholds_come_from_calls_that_the_rehearsal_kept_apar
 
     fitted = fit_calibrated(fit, CALLS, seed=0)["row"]
 
-    assert len(learned) == 2
-    assert not learned[0] & judged[0]
-    assert learned[0] | judged[0] == learned[1]
+    first, second, everything = learned
+    assert judged == [second, first]
+    assert not first & second
+    assert first | second == everything
     # Platt's even point lies halfway between the two logits, 3 and -1.
     assert fitted.score([["검찰에서"], ["점심을"]]).sum() == pytest.approx(1, abs=1e-3)
 

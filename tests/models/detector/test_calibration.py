@@ -34,6 +34,18 @@ def test_the_even_point_lies_between_the_classes_whatever_their_share() -> None:
     assert calibrate_logits(1.0, calibration) == pytest.approx(EVEN_SCORE, abs=0.12)
 
 
+def test_the_even_point_moves_to_the_calls_that_weigh_more() -> None:
+    rng = np.random.default_rng(2)
+    easy, hard, vishing = rng.normal(-6, 1, 900), rng.normal(0, 1, 100), rng.normal(4, 1, 1000)
+    logits, labels = np.concatenate([easy, hard, vishing]), np.repeat([0, 1], [1000, 1000])
+    weights = np.repeat([1.0, 9.0, 1.0], [900, 100, 1000])
+
+    plain, _ = calibrate(logits, labels)
+    weighted, _ = calibrate(logits, labels, weights)
+
+    assert -plain.offset / plain.slope < -weighted.offset / weighted.slope == pytest.approx(2.0, abs=0.3)
+
+
 def test_scores_mean_what_they_say_under_equal_shares() -> None:
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 2, 20_000)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.detector.rehearsal import CALIBRATED_AT, Rehearsal, halve_calls
+from models.detector.scoring import score_calls
+from models.domain.call import Call, Label
+from tests.models.detector.small import authored_calls, small_detector
+
+
+def test_no_near_duplicate_is_in_both_halves_of_a_rehearsal() -> None:
+    texts = [f"{number}번 고객님 {number * 7}호 서류를 {number * 13}일까지 보내 주세요" for number in range(20)]
+    calls = [
+        Call(f"{copy}{at}", Label(at % 2), text=text, source="a") for at, text in enumerate(texts) for copy in "xy"
+    ]
+
+    halves = halve_calls(calls, seed=0)
+
+    ids = [{call.id[1:] for call in half} for half in halves]
+    assert not ids[0] & ids[1]
+    assert {call.label for call in halves[0]} == {call.label for call in halves[1]} == set(Label)
+
+
+def test_each_half_is_judged_by_the_detector_that_stands_beside_it() -> None:
+    calls, first, second = authored_calls(10), small_detector(seed=0), small_detector(seed=1)
+
+    rehearsal = Rehearsal.of([(first, calls[:4]), (second, calls[4:])])
+
+    logits = rehearsal.logits.reshape(len(CALIBRATED_AT), 10)
+    for row, seconds in zip(logits, CALIBRATED_AT, strict=True):
+        np.testing.assert_allclose(row[:4], score_calls(first, calls[:4], seconds))
+        np.testing.assert_allclose(row[4:], score_calls(second, calls[4:], seconds))
+    assert rehearsal.labels.tolist() == [float(call.label) for call in calls] * len(CALIBRATED_AT)
+
+
+def test_the_loss_is_the_cross_entropy_of_the_logits() -> None:
+    even = Rehearsal(np.zeros(4), np.array([0.0, 1.0, 0.0, 1.0]), np.ones(4, np.float32))
+
+    assert even.loss == pytest.approx(np.log(2))
