@@ -78,6 +78,10 @@ class PlayedRound:
         """Return the devices that answer at a stage."""
         return [device for device in range(self.devices) if self.lost.get(device, NEVER) > stage]
 
+    def surviving(self, stage: Stage) -> list[int]:
+        """Return the devices that answer at a stage after their vectors came: nobody else is asked."""
+        return [device for device in self.here(stage) if self.places.get(device) in self.survivors]
+
     def advertise(self) -> Roster:
         """Play the first stage."""
         ads: dict[int, Advertisement] = {}
@@ -111,13 +115,13 @@ class PlayedRound:
     def sign(self) -> None:
         """Play the consistency stage, where there is one."""
         if self.terms.threat_model is ThreatModel.ACTIVE:
-            for device in self.here(Stage.SIGN):
+            for device in self.surviving(Stage.SIGN):
                 self.server.take_signature(self.places[device], self.parties[device].sign(self.survivors))
         self.request = self.server.close_signing()
 
     def unmask(self) -> NDArray[np.uint32]:
         """Play the last stage and return the sum."""
-        for device in self.here(Stage.UNMASK):
+        for device in self.surviving(Stage.UNMASK):
             self.server.take_revealed(self.places[device], self.parties[device].unmask(self.request))
         return self.server.finish()
 

@@ -41,13 +41,15 @@ from models.errors import UsageError
 from models.privacy.distributed_accounting import distributed_epsilon
 from models.privacy.tree_accounting import planned_trees, trees_sensitivity_squared
 
+DISTRIBUTED_ACCOUNTANT = "RDP (distributed discrete Gaussian)"
+"""Ours, for noise that devices add in shares; it stands beside those below, which can't be told of such noise."""
+
 
 class Accountant(StrEnum):
     """What adds up a mechanism's privacy loss. Both bound it from above; PLD is tighter."""
 
     PLD = "PLD (dp-accounting)"
     RDP = "RDP (dp-accounting)"
-    DISTRIBUTED = "RDP (distributed discrete Gaussian)"
 
 
 def new_accountant(accountant: Accountant) -> PrivacyAccountant:
@@ -143,7 +145,7 @@ def state_person_privacy(
             relation=_relation(privacy, against),
             epsilon=person_epsilon(privacy, against, rounds),
             delta=privacy.delta,
-            accountant=Accountant.PLD if privacy.distributed is None else Accountant.DISTRIBUTED,
+            accountant=Accountant.PLD if privacy.distributed is None else DISTRIBUTED_ACCOUNTANT,
             sampler="Poisson" if amplified(privacy, against) else "none",
             population=privacy.population,
             cohort=privacy.cohort,

@@ -11,7 +11,7 @@ from opacus.accountants import PRVAccountant
 
 from models.domain.privacy import Adversary, PrivacyMode, PrivacyUnit, SimulatedCounts
 from models.domain.training import CallSteps
-from models.privacy.accounting import Accountant, sampled_gaussian_epsilon
+from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT, sampled_gaussian_epsilon
 from simulations.settings import RunSettings
 from simulations.spending import (
     CALL_PRIVACY,
@@ -147,4 +147,4 @@ def test_secure_figures_are_near_the_gaussians_and_never_below_them(exact):
     for ours, theirs in zip(secure, central, strict=True):
         assert theirs.epsilon <= ours.epsilon <= 3 * theirs.epsilon
         assert (ours.against, ours.relation, ours.simulated) == (theirs.against, theirs.relation, theirs.simulated)
-        assert ours.accountant == Accountant.DISTRIBUTED
+        assert ours.accountant == DISTRIBUTED_ACCOUNTANT

@@ -14,7 +14,7 @@ from dp_accounting.rdp import RdpAccountant
 from models.domain.privacy import Adversary, PersonPrivacy
 from models.domain.secure_aggregation import DistributedNoise
 from models.errors import UsageError
-from models.privacy.accounting import Accountant, person_epsilon, state_person_privacy
+from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT, person_epsilon, state_person_privacy
 from models.privacy.distributed_accounting import distributed_epsilon, sampled_divergence, sum_divergence
 
 DELTA = 1e-6
@@ -121,7 +121,7 @@ def test_statements_name_the_accountant_of_the_noise():
     central = PersonPrivacy(1.5, 1.0, 50, 200, 40, 5, DELTA)
     secure = replace(central, distributed=noise)
     for statement in state_person_privacy(secure, 40, None):
-        assert statement.accountant == Accountant.DISTRIBUTED
+        assert statement.accountant == DISTRIBUTED_ACCOUNTANT
         assert statement.epsilon == person_epsilon(secure, statement.against, 40)
         assert statement.epsilon >= person_epsilon(central, statement.against, 40)
     server = person_epsilon(secure, Adversary.SERVER, 40)
