@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,8 @@ class DevicePolicy:
             the task.
         participations_a_period: The most rounds in a period, in all runs together; ``None`` without a limit.
         call_budget: Of DP-SGD; ``None`` charges, and refuses nothing.
+        least_noise_multiplier: Noise on a secure round's sum, over the clip, below which nothing is masked; ``None``
+            obeys any.
     """
 
     simulated: bool
@@ -59,16 +62,18 @@ class DevicePolicy:
     participations: int | None
     participations_a_period: int | None
     call_budget: CallBudget | None
+    least_noise_multiplier: float | None = None
 
 
 CALL_BUDGET = CallBudget(period_epsilon=4.0, lifetime_epsilon=8.0, delta=1e-5, periods=3, period_days=28)
 
-LARGEST_CLIP_NORM, PARTICIPATIONS_A_RUN, PARTICIPATIONS_A_PERIOD = 4.0, 5, 10
+LARGEST_CLIP_NORM, LEAST_NOISE_MULTIPLIER, PARTICIPATIONS_A_RUN, PARTICIPATIONS_A_PERIOD = 4.0, 1.0, 5, 10
 
 PEOPLE = DevicePolicy(
     simulated=False,
     largest_clip_norm=LARGEST_CLIP_NORM,
     noised_on_device=True,
+    least_noise_multiplier=LEAST_NOISE_MULTIPLIER,
     participations=PARTICIPATIONS_A_RUN,
     participations_a_period=PARTICIPATIONS_A_PERIOD,
     call_budget=CALL_BUDGET,
@@ -107,13 +112,25 @@ def require_obeyable(task: LocalTask, policy: DevicePolicy, release: int, second
     if task.seed is not None:
         raise TaskRefusedError("the task brings a seed; a person's device draws its own noise")
     _require_clipped(task.clip_norm, policy.largest_clip_norm)
-    if policy.noised_on_device and task.call_privacy is None:
+    if policy.noised_on_device and task.call_privacy is None and task.secure is None:
         raise TaskRefusedError("the task asks for an update without noise, which was not consented to")
+    _require_noise_in_shares(task, policy.least_noise_multiplier)
 
 
 def _require_clipped(clip_norm: float | None, largest: float | None) -> None:
     if largest is not None and (clip_norm is None or clip_norm > largest):
         raise TaskRefusedError(f"the task clips to {clip_norm}; this device asks for {largest} at most")
+
+
+def _require_noise_in_shares(task: LocalTask, least: float | None) -> None:
+    """Refuse a secure sum with too little noise: what a quorum's shares come to, over the clip."""
+    if task.secure is None or task.clip_norm is None or least is None:
+        return
+    multiplier = task.secure.noise_deviation * math.sqrt(task.secure.quorum) / task.clip_norm
+    if multiplier < least * (1 - 1e-9):
+        raise TaskRefusedError(
+            f"the task's noise multiplier is {multiplier:.3g}; this device asks for {least} at least"
+        )
 
 
 def require_participation(task: LocalTask, policy: DevicePolicy, rounds: Sequence[int], in_period: int) -> None:

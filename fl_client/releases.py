@@ -27,6 +27,7 @@ from tuf.ngclient.fetcher import FetcherInterface
 
 from fl_client.release_download import BoundedFetcher
 from fl_client.release_store import BUCKETS, InstalledRelease, ReleaseStore, ReleaseStoreError
+from models.domain.release import ENROLMENT_KEY
 from models.durable_file import write_durably
 from models.errors import ModelFileError, SignatureRefusedError, UnreachableError, UsageError
 
@@ -36,6 +37,7 @@ RELEASED_FILES = ("detector.int8.ort", "detector.int8.onnx", "detector.json")
 POINTER = "releases/current.json"
 """Its signed custom metadata names the versions that may be offered, newest first."""
 
+_KEY_BYTES = 32
 _LARGEST_FILE_BYTES = 64_000_000
 _BUCKETS_A_PERCENT = BUCKETS // 100
 
@@ -103,6 +105,30 @@ def update_release(
                 updater.download_target(_released_file(updater, version, name), str(folder / name))
             check(folder)
             return Update(store.install(version, folder), changed=True)
+
+
+def fetch_enrolment_key(home: Path, base_url: str, *, fetcher: FetcherInterface | None = None) -> bytes:
+    """Return the public key that certifies devices for secure rounds, as the repository's offline keys signed it.
+
+    Args:
+        home: The device's folder; ``trust_root`` was called for it.
+        base_url: Of the API.
+        fetcher: How to download; within time limits by default.
+
+    Raises:
+        UsageError: No root is trusted yet, or the address isn't one of HTTP.
+        UnreachableError: The server doesn't answer, or not with the file.
+        SignatureRefusedError: No such key is signed, or what was sent is another one.
+        RefusedError: An update is running.
+        ReleaseStoreError: The device's folder is damaged or can't be written.
+    """
+    store = ReleaseStore(home)
+    with _update_errors(_shown(base_url)), store.sole_user(), store.download_folder() as folder:
+        updater = _trusting_updater(store, base_url, fetcher or BoundedFetcher())
+        target = updater.get_targetinfo(ENROLMENT_KEY)
+        if target is None or target.length != _KEY_BYTES:
+            raise SignatureRefusedError("the repository lists no key that certifies devices for secure rounds")
+        return Path(updater.download_target(target, str(folder / "authority.pub"))).read_bytes()
 
 
 def load_installed(home: Path, load: Callable[[Path], Detector]) -> tuple[InstalledRelease, Detector]:

@@ -21,9 +21,10 @@ from fl_server.collecting import LONGEST_PAUSE, Clock, Replies, Waiting, fold_re
 from fl_server.ledger import PersonLedger
 from fl_server.robust_rules import RobustMean
 from fl_server.rounds import FederationPlan, choose_cohort, draw_cohort, note_asked
+from fl_server.secure_collecting import SecureCollector, SecureSettings, SecureTotal
 from fl_server.server_noise import ServerNoise
 from models.domain.round import ReplyFate, RoundReport
-from models.errors import QuorumError
+from models.errors import QuorumError, UsageError
 from models.folder_lock import locked_folder
 from models.privacy.adaptive_clipping import next_clip_norm
 from models.privacy.vectors import Arrays, flatten, unflatten
@@ -53,6 +54,7 @@ class Surroundings:
         publish: Called with each saved round's report; again after a kill, so it must bear repetition.
         clock: Time.
         reached: Told of each point of each round, and of each reply; for logs, and for tests that kill there.
+        authority: Public key of the authority that certifies devices for secure rounds; ``None`` without those.
     """
 
     judge: Callable[[Arrays], AcceptanceScore]
@@ -60,6 +62,7 @@ class Surroundings:
     publish: Callable[[RoundReport], None]
     clock: Clock
     reached: Callable[[int, RoundPoint], None] = lambda _round, _point: None
+    authority: bytes | None = None
 
 
 class Federation:
@@ -73,7 +76,12 @@ class Federation:
             start: The base detector's parameters.
             folder: Where checkpoints and ledger are kept; a run that is there is gone on with.
             surroundings: Judge, publisher and clock.
+
+        Raises:
+            UsageError: Secure rounds are planned and nobody certifies devices.
         """
+        if plan.task.secure is not None and surroundings.authority is None:
+            raise UsageError("secure rounds need the public key of the authority that certifies devices")
         self._plan, self._start, self._folder, self._surroundings = plan, start, folder, surroundings
         self._settings = _fingerprint(plan, start)
         self._noise = ServerNoise(plan, sum(array.size for array in start.values()))
@@ -143,6 +151,8 @@ class Federation:
             clip_norm=state.clip_norm,
             simulated=self._plan.simulated is not None,
             sent_again=sent_again,
+            aborted=total.aborted if isinstance(total, SecureTotal) else None,
+            clipped_share=total.clipped_share if isinstance(total, SecureTotal) else None,
         )
         return self._save(replace(stepped, round_number=number, report=report), report)
 
@@ -173,8 +183,10 @@ class Federation:
 
     def _collect(
         self, grid: Grid, cohort: list[int], state: FederationState
-    ) -> tuple[UpdateSum | RobustMean, dict[ReplyFate, int], int]:
+    ) -> tuple[UpdateSum | RobustMean | SecureTotal, dict[ReplyFate, int], int]:
         plan, number = self._plan, state.round_number + 1
+        if plan.task.secure is not None:
+            return *self._collect_securely(grid, cohort, state), 0
         total = UpdateSum(self._start, state.clip_norm) if plan.robust is None else RobustMean(self._start, plan.robust)
         waiting = Waiting(plan.deadline_seconds, plan.patience_seconds, lambda: total.folded < plan.quorum)
         task = plan.task_of(number, state.clip_norm)
@@ -182,16 +194,26 @@ class Federation:
         fates = fold_replies(self._noting(number, replies), len(cohort), total, self._start, number)
         return total, fates, replies.sent_again
 
+    def _collect_securely(
+        self, grid: Grid, cohort: list[int], state: FederationState
+    ) -> tuple[SecureTotal, dict[ReplyFate, int]]:
+        assert self._surroundings.authority is not None
+        task = self._plan.task_of(state.round_number + 1, state.clip_norm)
+        settings = SecureSettings(self._surroundings.authority, self._plan.deadline_seconds, self._surroundings.clock)
+        return SecureCollector(grid, self._arrays(state.model), task, settings).collect(cohort)
+
     def _noting(self, number: int, replies: Replies) -> Iterator[Message]:
         for reply in replies:
             yield reply
             self._surroundings.reached(number, RoundPoint.REPLIED)
 
-    def _step(self, state: FederationState, total: UpdateSum | RobustMean) -> FederationState:
+    def _step(self, state: FederationState, total: UpdateSum | RobustMean | SecureTotal) -> FederationState:
         """Return the state with the next model; below the quorum everything stays as it is."""
         plan, number = self._plan, state.round_number + 1
         if total.folded < plan.quorum or (plan.robust is not None and not plan.robust.bears(total.folded)):
             return state
+        if isinstance(total, SecureTotal):
+            return self._step_securely(state, total)
         if isinstance(total, RobustMean) or plan.person_privacy is None:
             mean, clip_norm = total.mean(), state.clip_norm
         else:
@@ -199,6 +221,15 @@ class Federation:
         model, smoothed = step_global_model(state.model, state.smoothed, mean, plan.step)
         grown = 0 if plan.trees is None else state.tree_rounds + 1
         return replace(state, model=model, smoothed=smoothed, clip_norm=clip_norm, tree_rounds=grown)
+
+    def _step_securely(self, state: FederationState, total: SecureTotal) -> FederationState:
+        privacy = self._plan.person_privacy
+        assert privacy is not None
+        mean = total.mean(self._plan.simulated_cohort or privacy.cohort)
+        if mean is None:
+            return state
+        model, smoothed = step_global_model(state.model, state.smoothed, mean, self._plan.step)
+        return replace(state, model=model, smoothed=smoothed)
 
     def _next_clip_norm(self, total: UpdateSum, state: FederationState) -> float | None:
         privacy = self._plan.person_privacy

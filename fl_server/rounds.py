@@ -77,6 +77,10 @@ class FederationPlan:
             raise UsageError(f"{self.rounds} rounds asked for, {privacy.rounds} accounted for")
         if self.task.clip_norm != privacy.clip_norm:
             raise UsageError(f"devices clip to {self.task.clip_norm}, the noise is for {privacy.clip_norm}")
+        if (self.task.secure is None) != (privacy.distributed is None):
+            raise UsageError("noise in shares is accounted for where devices add it, and nowhere else")
+        if self.task.secure is not None and self.task.secure.quorum != self.quorum:
+            raise UsageError(f"quorum {self.quorum}, but devices divide the noise by {self.task.secure.quorum}")
         draws = self.simulated is None and privacy.mechanism is Mechanism.GAUSSIAN
         if draws and self.sampling_rate > privacy.sampling_rate:
             raise UsageError(f"devices are drawn with {self.sampling_rate}, accounted with {privacy.sampling_rate}")

@@ -136,5 +136,21 @@ class UpdateRefusedError(RefusedError):
         super().__init__(f"update refused: {fate}")
 
 
+class ProtocolRefusedError(RefusedError):
+    """A device or the server takes no part in this: the other side departed from secure aggregation's protocol."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"secure aggregation refused: {reason}")
+
+
+class RoundAbortedError(RefusedError):
+    """A secure round ended without a sum: too few devices were left, or one of them sent what can't be right."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the secure round was aborted: {reason}")
+
+
 class GateRefusedError(RefusedError):
     """A model was not good enough on the server's acceptance set to be released."""

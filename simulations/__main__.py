@@ -11,6 +11,7 @@ from pathlib import Path
 from models.command import run_command
 from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode
 from models.domain.round import RobustRule
+from models.domain.secure_aggregation import ThreatModel
 from simulations.scenarios import DEFAULT_DRIFT, DRIFTS
 from simulations.settings import Engine
 
@@ -77,6 +78,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--exact-population", action="store_true", help="calibrate to these devices; state their true epsilon"
     )
     parser.add_argument("--dropout", type=float, default=0.1, metavar="F", help="share of asked devices that drop out")
+    parser.add_argument(
+        "--threat-model",
+        default="active",
+        choices=[model.value for model in ThreatModel],
+        help="the server that --privacy secure protects against",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
     parser.add_argument(
         "--calls", type=_calls, metavar="FILE", help="your own calls on the devices; synthetic, as without it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from flwr.clientapp import ClientApp
 from fl_client.app import build_client_app
 from fl_client.guard import simulation_guard
 from fl_client.ledger import LedgerStore
+from fl_client.secure_training import Credentials, build_secure_client_app
 from models.detector.embedding import NgramEmbedding
 from models.domain.call import Call
 from simulations.field import Field
@@ -37,6 +39,12 @@ class DeviceWorld:
         torch.set_num_threads(1)
         guard = simulation_guard(LedgerStore(self.ledgers, at_once=False))
         return build_client_app(Population(self.dealt, self.embedding).calls_of, guard)
+
+    def build_secure_app(self, credentials_of: Callable[[int], Credentials]) -> ClientApp:
+        """Return the ClientApp of devices that take part in secure rounds only."""
+        torch.set_num_threads(1)
+        guard = simulation_guard(LedgerStore(self.ledgers, at_once=False))
+        return build_secure_client_app(Population(self.dealt, self.embedding).calls_of, guard, credentials_of)
 
 
 def device_world(field: Field, federation: Path) -> DeviceWorld:

@@ -12,6 +12,7 @@ from fl_client.ledger import LedgerStore
 from fl_server.collecting import Clock
 from fl_server.federation import Federation, Surroundings, build_server_app
 from fl_server.registry import Registry, append_round
+from models.domain.messages import SecureStage
 from models.domain.privacy import PrivacyStatement
 from models.domain.round import RoundReport
 from models.durable_file import write_durably
@@ -19,6 +20,7 @@ from models.errors import CheckpointError
 from models.privacy.randomness import seeded_generator
 from models.privacy.vectors import Arrays
 from simulations.devices import ledgers_in
+from simulations.enrolment import SimulatedEnrolment
 from simulations.field import Field
 from simulations.grid import RUN_ID, IsLost, SimulatedGrid
 from simulations.report.content import Clipping, RoundOutcome, SpentEpsilon, UpdateNorms
@@ -44,8 +46,13 @@ class WatchedFederation:
         self._plan, self._devices = plan_federation(settings), settings.devices
         self._judge, self._folder = field.judge, workspace.federation
         # A run that goes on after a kill publishes its last round again: the same record twice is one.
+        self.enrolment = SimulatedEnrolment()
         surroundings = Surroundings(
-            field.judge.accept, self._watch, lambda report: append_round(registry, report), Clock()
+            field.judge.accept,
+            self._watch,
+            lambda report: append_round(registry, report),
+            Clock(),
+            authority=self.enrolment.authority,
         )
         self._federation = Federation(self._plan, field.base.parameters, self._folder / "server", surroundings)
         self._ledgers = LedgerStore(ledgers_in(self._folder), at_once=False)
@@ -113,9 +120,16 @@ class WatchedFederation:
 
 
 def drop_out(seed: int, share: float) -> IsLost:
-    """Return who drops out: each asked device on its own, in each round anew, with the same probability."""
+    """Return who drops out: each asked device on its own, in each round anew, with the same probability.
+
+    Of a round under secure aggregation a device is lost at any stage, all alike, and stays lost.
+    """
+    stages = list(SecureStage)
 
     def is_lost(group: str, device: int) -> bool:
-        return bool(seeded_generator(seed, int(group), device, "dropout").random() < share)
+        number, _, stage = group.partition("/")
+        generator = seeded_generator(seed, int(number), device, "dropout")
+        lost = bool(generator.random() < share)
+        return lost and (not stage or stages.index(SecureStage(stage)) >= int(generator.integers(len(stages))))
 
     return is_lost

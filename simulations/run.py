@@ -17,7 +17,8 @@ from models.detector.detector import TrainedDetector
 from models.detector.runtime import OnnxDetector
 from models.detector.training import TrainingSettings, count_epochs, train_detector
 from models.domain.call import Call
-from models.domain.privacy import PrivacyStatement
+from models.domain.messages import SecureStage
+from models.domain.privacy import PrivacyMode, PrivacyStatement
 from models.domain.statistic import REPORTS_BEFORE_RELEASE
 from models.durable_file import write_durably
 from simulations.data import gather_calls
@@ -123,11 +124,12 @@ def _federate(
     settings: RunSettings, field: Field, workspace: Workspace, registry: Registry, bars: ProgressBars, taps: Taps
 ) -> WatchedFederation:
     federation = WatchedFederation(settings, field, workspace, registry)
-    messages = settings.rounds * settings.cohort
+    stages = len(SecureStage) if settings.privacy is PrivacyMode.SECURE else 1
+    messages = settings.rounds * settings.cohort * stages
     with bars.step(f"Training on {settings.devices} devices, {settings.rounds} rounds", messages) as advance:
         match settings.engine:
             case Engine.LOCAL:
-                with _local_grid(settings, field, workspace, taps, advance) as grid:
+                with _local_grid(settings, field, workspace, federation, taps, advance) as grid:
                     federation.run(grid)
             case Engine.RAY:
                 run_on_ray(settings, workspace, federation, advance)
@@ -136,10 +138,20 @@ def _federate(
 
 @contextmanager
 def _local_grid(
-    settings: RunSettings, field: Field, workspace: Workspace, taps: Taps, advance: Advance
+    settings: RunSettings,
+    field: Field,
+    workspace: Workspace,
+    federation: WatchedFederation,
+    taps: Taps,
+    advance: Advance,
 ) -> Iterator[SimulatedGrid]:
     """Yield devices in this process, or shared out among workers where there are several."""
     world, is_lost = device_world(field, workspace.federation), drop_out(settings.seed, settings.dropout)
+    if settings.privacy is PrivacyMode.SECURE:
+        # A device's secrets live in one process for one round.
+        app = world.build_secure_app(federation.enrolment.credentials_of)
+        yield InProcessGrid(app, settings.devices, is_lost, taps.grid, advance)
+        return
     if settings.workers == 1:
         yield InProcessGrid(world.build_app(), settings.devices, is_lost, taps.grid, advance)
         return

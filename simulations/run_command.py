@@ -17,8 +17,10 @@ from models.command import console, print_json
 from models.domain.privacy import Adversary, ClippingRule, Mechanism, PrivacyMode, PrivacyStatement, PrivacyUnit
 from models.domain.release import Verdict
 from models.domain.round import RobustRule
+from models.domain.secure_aggregation import ThreatModel
 from models.errors import BadInputError
 from models.folder_lock import locked_folder
+from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT
 from simulations.progress import show_progress
 from simulations.report.content import ReportContent, Scores
 from simulations.run import Outcome, run_simulation
@@ -55,6 +57,7 @@ def run_and_tell(options: argparse.Namespace) -> None:
         mechanism=Mechanism(options.mechanism),
         clipping=ClippingRule(options.clipping),
         robust=RobustRule(options.robust) if options.robust else None,
+        threat_model=ThreatModel(options.threat_model),
     )
     workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
     with (
@@ -136,6 +139,8 @@ def _privacy(content: ReportContent) -> list[str]:
 def _adversary(statement: PrivacyStatement) -> str:
     """Without secure aggregation, the server that adds a person's noise has to be believed."""
     if statement.unit is PrivacyUnit.PERSON and statement.against is Adversary.SERVER:
+        if statement.accountant == DISTRIBUTED_ACCOUNTANT:
+            return "the server, which sees masked updates and their noised sum"
         return "a server that keeps its word and looks at noised sums only"
     return "those who see released models" if statement.against is Adversary.RECIPIENTS else "the server"
 

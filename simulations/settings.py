@@ -10,7 +10,9 @@ from pathlib import Path
 
 from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode
 from models.domain.round import RobustRule
+from models.domain.secure_aggregation import ThreatModel
 from models.errors import ExclusiveProtectionsError, UsageError
+from models.privacy.secure_aggregation.quorum import require_rare_aborts
 from simulations.scenarios import DEFAULT_DRIFT, drift_named
 
 
@@ -43,7 +45,7 @@ class RunSettings:
         seed: Of everything random; nobody's data are at stake.
         privacy: Which protection devices and server train under.
         exact_population: Calibrate the noise to the devices that are there, and state their true epsilon.
-        dropout: Share of the asked devices that drop out of a round.
+        dropout: Share of the asked devices that drop out of a round; under secure aggregation in any stage of it.
         calls: The user's own calls for the devices; ``None`` for synthetic ones.
         base: A trained detector to start from; ``None`` trains one.
         engine: What carries the messages; the results don't depend on it.
@@ -51,6 +53,7 @@ class RunSettings:
         mechanism: What makes the noise for persons: ``gaussian`` or ``ftrl``.
         clipping: Whether the clip of persons' updates stays or follows them.
         robust: A rule against bad devices in the place of the mean.
+        threat_model: What secure aggregation protects against; without it of no account.
     """
 
     scenario: str = DEFAULT_DRIFT
@@ -68,6 +71,7 @@ class RunSettings:
     mechanism: Mechanism = Mechanism.GAUSSIAN
     clipping: ClippingRule = ClippingRule.FIXED
     robust: RobustRule | None = None
+    threat_model: ThreatModel = ThreatModel.ACTIVE
 
     def __post_init__(self) -> None:
         """Refuse settings that make no run, in one clear line."""
@@ -81,7 +85,14 @@ class RunSettings:
             raise UsageError(f"--dropout is {self.dropout}; it must be at least 0 and below 1")
         self._require_compatible()
         if self.privacy is PrivacyMode.SECURE:
-            raise UsageError("--privacy secure isn't there yet: there is no secure aggregation; choose person or both")
+            if self.engine is Engine.RAY:
+                raise UsageError("--privacy secure needs --engine local: Ray's workers share no device's memory")
+            require_rare_aborts(self.devices, self.sampling_rate, self.dropout, self.threat_model)
+
+    @property
+    def sampling_rate(self) -> float:
+        """Probability with which a device is drawn into a round."""
+        return self.cohort / self.devices
 
     def _require_compatible(self) -> None:
         """Refuse protections that can't be had together; docs/privacy.md has the table."""

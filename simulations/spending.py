@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from fl_server.aggregation import ServerStep
 from fl_server.robust_rules import RobustPlan
@@ -15,13 +17,17 @@ from models.domain.privacy import (
     Mechanism,
     NeighbouringRelation,
     PersonPrivacy,
+    PrivacyMode,
     PrivacyStatement,
     PrivacyUnit,
     SimulatedCounts,
 )
+from models.domain.secure_aggregation import DistributedNoise, SecureTerms
 from models.domain.training import CallSteps, LocalTask
 from models.privacy.accounting import state_person_privacy
 from models.privacy.call_accounting import call_epsilon, history_of, renyi_epsilon
+from models.privacy.secure_aggregation.quorum import bound_cohort
+from models.privacy.secure_vector import VectorCode
 from simulations.settings import RunSettings
 
 STANDS_FOR_POPULATION, STANDS_FOR_COHORT = 100_000, 1_000
@@ -60,10 +66,14 @@ def plan_federation(settings: RunSettings) -> FederationPlan:
     """Return the plan that the settings ask for."""
     person = _person_privacy(settings) if settings.privacy.protects_persons else None
     scaled = person is not None and not settings.exact_population
+    secure = None
+    if person is not None and settings.privacy is PrivacyMode.SECURE:
+        secure = _secure_terms(settings, person)
+        person = replace(person, distributed=_distributed_noise(settings, person, secure))
     return FederationPlan(
         rounds=settings.rounds,
-        sampling_rate=settings.cohort / settings.devices,
-        quorum=max(1, settings.cohort // 4),
+        sampling_rate=settings.sampling_rate,
+        quorum=max(1, settings.cohort // 4) if secure is None else secure.quorum,
         deadline_seconds=DEADLINE_SECONDS,
         task=LocalTask(
             round_number=0,
@@ -76,6 +86,7 @@ def plan_federation(settings: RunSettings) -> FederationPlan:
             clip_norm=person.clip_norm if person else None,
             call_privacy=CALL_PRIVACY if settings.privacy.protects_calls else None,
             seed=settings.seed,
+            secure=secure,
         ),
         step=SERVER_STEP,
         person_privacy=person,
@@ -113,6 +124,21 @@ def _person_privacy(settings: RunSettings) -> PersonPrivacy:
         tree_rounds=TREE_ROUNDS,
         adaptive=_adaptive_clipping(cohort) if settings.clipping is ClippingRule.ADAPTIVE else None,
     )
+
+
+def _secure_terms(settings: RunSettings, person: PersonPrivacy) -> SecureTerms:
+    """Return the terms under which a quorum's noises add up to the noise that the plan asks for."""
+    bounds = bound_cohort(settings.devices, settings.sampling_rate, settings.dropout)
+    target = person.noise_multiplier * person.clip_norm * settings.cohort / person.cohort
+    return SecureTerms(
+        settings.threat_model, settings.dropout, bounds.quorum, bounds.most, target / math.sqrt(bounds.quorum)
+    )
+
+
+def _distributed_noise(settings: RunSettings, person: PersonPrivacy, terms: SecureTerms) -> DistributedNoise:
+    """Return what is accounted: where few devices stand for more, the noise on the mean is that of the more."""
+    noise = VectorCode(1, person.clip_norm, terms, b"").noise()
+    return replace(noise, deviation=noise.deviation * person.cohort / settings.cohort)
 
 
 def _adaptive_clipping(cohort: int) -> AdaptiveClipping:

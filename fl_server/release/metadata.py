@@ -20,6 +20,7 @@ from tuf.api.metadata import (
     MetaFile,
     Root,
     Snapshot,
+    TargetFile,
     Targets,
     Timestamp,
 )
@@ -109,8 +110,10 @@ def build_root(offline: SigningKeys, online: SigningKeys, version: int, terms: S
     return Metadata(root)
 
 
-def build_targets(online: SigningKeys, version: int, terms: SigningTerms) -> Metadata[Targets]:
-    """Return top-level targets metadata that delegates the releases, not yet signed.
+def build_targets(
+    online: SigningKeys, version: int, terms: SigningTerms, listed: Sequence[TargetFile]
+) -> Metadata[Targets]:
+    """Return top-level targets metadata that lists files of its own and delegates the releases, not yet signed.
 
     Raises:
         RegistryError: The releases role has fewer keys than the threshold.
@@ -118,7 +121,8 @@ def build_targets(online: SigningKeys, version: int, terms: SigningTerms) -> Met
     keys = {key.keyid: key for key in _enough_keys(online, Role.RELEASES, terms.threshold)}
     role = DelegatedRole(Role.RELEASES, list(keys), terms.threshold, terminating=True, paths=DELEGATED_PATHS)
     delegations = Delegations(keys, {Role.RELEASES: role})
-    return Metadata(Targets(version=version, expires=terms.expiry(Role.TARGETS), delegations=delegations))
+    own = {target.path: target for target in listed}
+    return Metadata(Targets(version=version, expires=terms.expiry(Role.TARGETS), targets=own, delegations=delegations))
 
 
 def sign_online(

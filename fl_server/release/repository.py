@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from fl_server.registry import Registry, RegistryError, sole_writer
+from fl_server.registry import Registry, RegistryError, sole_writer, write_in_place
 from fl_server.release.metadata import (
     LIFETIMES,
     Lifetimes,
@@ -27,6 +27,7 @@ from fl_server.release.metadata import (
     write_metadata,
 )
 from fl_server.release.signing import ONLINE_ROLES, Role, SigningKeys
+from models.domain.release import ENROLMENT_KEY
 from models.errors import SignatureRefusedError
 
 
@@ -38,6 +39,7 @@ def create_repository(
     threshold: int = 1,
     lifetimes: Lifetimes = LIFETIMES,
     now: datetime | None = None,
+    enrolment_key: bytes | None = None,
 ) -> bytes:
     """Make an empty repository and return its root metadata, which devices must be given by a way they trust.
 
@@ -48,6 +50,7 @@ def create_repository(
         threshold: Signatures of different keys that each role needs.
         lifetimes: How long each role's metadata is believed.
         now: When it is made; this machine's clock by default.
+        enrolment_key: Public key of the authority that certifies devices for secure rounds; none by default.
 
     Raises:
         RegistryError: There is a repository already, or a role has fewer keys than ``threshold``.
@@ -57,7 +60,10 @@ def create_repository(
         # The timestamp is written last: without it an earlier attempt was killed, and nobody trusts what it left.
         if (registry.metadata / "timestamp.json").exists():
             raise RegistryError(f"{registry.metadata}: there is a repository already")
-        root, targets = build_root(offline, online, 1, terms), build_targets(online, 1, terms)
+        root, targets = (
+            build_root(offline, online, 1, terms),
+            build_targets(online, 1, terms, _list_enrolment_key(registry, enrolment_key)),
+        )
         offline.sign(Role.ROOT, root)
         offline.sign(Role.TARGETS, targets)
         empty = Online(Metadata(Targets()), Metadata(Snapshot()), Metadata(Timestamp()))
@@ -138,6 +144,7 @@ def exchange_keys(
     threshold: int = 1,
     lifetimes: Lifetimes = LIFETIMES,
     now: datetime | None = None,
+    enrolment_key: bytes | None = None,
 ) -> bytes:
     """Let other keys sign from now on, or the same ones for another lifetime, and return the new root metadata.
 
@@ -154,6 +161,7 @@ def exchange_keys(
         threshold: Signatures of different keys that each role needs.
         lifetimes: How long each role's metadata is believed.
         now: When it is signed; this machine's clock by default.
+        enrolment_key: The enrolment authority's public key from now on: named anew, or it is listed no more.
 
     Raises:
         RegistryError: The repository is missing or damaged, or a role has fewer keys than ``threshold``.
@@ -164,7 +172,7 @@ def exchange_keys(
         trusted, state = _read_trusted(registry, before)
         targets_version = state.snapshot.signed.meta["targets.json"].version + 1
         root = build_root(offline, online, trusted.version + 1, terms)
-        targets = build_targets(online, targets_version, terms)
+        targets = build_targets(online, targets_version, terms, _list_enrolment_key(registry, enrolment_key))
         before.sign(Role.ROOT, root)
         offline.add_signatures(Role.ROOT, root)
         offline.sign(Role.TARGETS, targets)
@@ -175,6 +183,18 @@ def exchange_keys(
         content = write_metadata(registry, Role.ROOT, root)
         sign_online(registry, online, state, [last], terms)
     return content
+
+
+def _list_enrolment_key(registry: Registry, key: bytes | None) -> list[TargetFile]:
+    """Put the enrolment authority's public key among the targets and return its entry, if there is a key."""
+    if key is None:
+        return []
+    target = TargetFile.from_data(ENROLMENT_KEY, key, ["sha256"])
+    try:
+        write_in_place(registry.targets / target.get_prefixed_paths()[0], key)
+    except OSError as error:
+        raise RegistryError(f"{registry.targets}: can't be written: {error.strerror}") from error
+    return [target]
 
 
 def _read_online_unchecked(registry: Registry) -> Online:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from models.domain.privacy import CallPrivacy
+from models.domain.secure_aggregation import SecureTerms, ThreatModel
 from models.domain.training import LocalTask
+from models.errors import UsageError
 
 MODEL = "model"
 """Record of the global parameters in a request."""
@@ -17,7 +21,20 @@ UPDATE = "update"
 METRICS = "metrics"
 """Record in a reply that Flower's message format asks for; it says the constant 1 for every device."""
 
-TaskValues = dict[str, int | float]
+SECURE = "secure"
+"""Record of what a stage of secure aggregation says, both ways."""
+
+TaskValues = dict[str, int | float | str]
+
+
+class SecureStage(StrEnum):
+    """Stages of a round under secure aggregation, in order; each is Flower's type of its messages, too."""
+
+    KEYS = "query.keys"
+    SHARES = "query.shares"
+    MASKED = "train.masked"
+    SURVIVORS = "query.survivors"
+    UNMASK = "query.unmask"
 
 
 def task_to_values(task: LocalTask) -> TaskValues:
@@ -41,6 +58,8 @@ def task_to_values(task: LocalTask) -> TaskValues:
         values["seed"] = task.seed
     if task.call_privacy is not None:
         values |= _call_privacy_to_values(task.call_privacy)
+    if task.secure is not None:
+        values |= _terms_to_values(task.secure)
     return values
 
 
@@ -66,6 +85,7 @@ def task_from_values(values: TaskValues) -> LocalTask:
         release=int(values["release"]),
         participations=None if participations is None else int(participations),
         separation=int(values["separation"]),
+        secure=_terms_from_values(values),
     )
 
 
@@ -86,4 +106,29 @@ def _call_privacy_from_values(values: TaskValues) -> CallPrivacy | None:
         noise_multiplier=float(values["call-noise-multiplier"]),
         batch_calls=int(values["call-batch"]),
         delta=float(values["call-delta"]),
+    )
+
+
+def _terms_to_values(terms: SecureTerms) -> TaskValues:
+    return {
+        "secure-threat-model": terms.threat_model.value,
+        "secure-expected-dropout": terms.expected_dropout,
+        "secure-quorum": terms.quorum,
+        "secure-most-devices": terms.most_devices,
+        "secure-noise-deviation": terms.noise_deviation,
+    }
+
+
+def _terms_from_values(values: TaskValues) -> SecureTerms | None:
+    if not any(name.startswith("secure-") for name in values):
+        return None
+    threat_model = str(values["secure-threat-model"])
+    if threat_model not in set(ThreatModel):
+        raise UsageError(f"unknown threat model {threat_model!r}")
+    return SecureTerms(
+        threat_model=ThreatModel(threat_model),
+        expected_dropout=float(values["secure-expected-dropout"]),
+        quorum=int(values["secure-quorum"]),
+        most_devices=int(values["secure-most-devices"]),
+        noise_deviation=float(values["secure-noise-deviation"]),
     )

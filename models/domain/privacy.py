@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from models.domain.secure_aggregation import DistributedNoise
 from models.errors import UsageError
 
 
@@ -118,6 +119,7 @@ class PersonPrivacy:
         separation: With ``ftrl``: rounds from one participation of a person to the next, at least.
         tree_rounds: With ``ftrl``: rounds after which the tree starts anew.
         adaptive: How the clipping norm follows the updates; ``None`` where it stays.
+        distributed: How the noise comes about where devices add it; ``None`` where the server does.
     """
 
     clip_norm: float
@@ -131,6 +133,7 @@ class PersonPrivacy:
     separation: int = 1
     tree_rounds: int = 32
     adaptive: AdaptiveClipping | None = None
+    distributed: DistributedNoise | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers under which nobody would be protected."""

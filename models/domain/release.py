@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+ENROLMENT_KEY = "enrolment/authority.pub"
+"""TUF target with the public key (Ed25519, 32 bytes) that certifies devices for secure rounds; signed offline."""
+
 
 class Verdict(StrEnum):
     """What the device says of a call: nothing, 의심 or 위험."""

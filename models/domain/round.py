@@ -46,6 +46,9 @@ class RoundReport:
         clip_norm: L2 norm that updates were clipped to, ``None`` where none were.
         simulated: ``epsilon`` stands for a larger cohort and population than ran.
         sent_again: Replies that came after a device's first. They are refused; the first keeps its fate.
+        aborted: Why a round under secure aggregation ended without a sum; ``None`` where it didn't.
+        clipped_share: Share of the summed updates that were clipped, estimated under the update's own noise; ``None``
+            without secure aggregation. It may lie below 0 or above 1.
     """
 
     number: int
@@ -59,3 +62,5 @@ class RoundReport:
     clip_norm: float | None = None
     simulated: bool = False
     sent_again: int = 0
+    aborted: str | None = None
+    clipped_share: float | None = None

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from models.domain.privacy import CallPrivacy
+from models.domain.secure_aggregation import SecureTerms
 from models.errors import UsageError
 
 
@@ -43,6 +44,8 @@ class LocalTask:
         participations: The most rounds of this run that a device takes part in; ``None`` in a simulation whose few
             devices stand for many.
         separation: Rounds from one participation to the next, at least.
+        secure: The terms of secure aggregation; ``None`` where the update leaves unmasked. A device that was set up for
+            secure aggregation does no other task.
     """
 
     round_number: int
@@ -58,6 +61,7 @@ class LocalTask:
     release: int = 0
     participations: int | None = None
     separation: int = 1
+    secure: SecureTerms | None = None
 
     def __post_init__(self) -> None:
         """Refuse a task that can't be carried out, or that clips to nothing that is a norm."""
@@ -75,3 +79,5 @@ class LocalTask:
             raise UsageError(
                 f"expected 1 participation or more, 1 round apart or more, got {self.participations}, {self.separation}"
             )
+        if self.secure is not None and self.clip_norm is None:
+            raise UsageError("secure aggregation needs clipped updates: their noise is for a norm")

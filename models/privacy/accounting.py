@@ -1,7 +1,8 @@
 """What a run spends, by unit of privacy and adversary. Composition is dp-accounting's.
 
 Sources: Abadi et al. 2016 (subsampled Gaussian); Koskela et al. 2020 and Doroshenko et al. 2022 (privacy loss
-distributions); Mironov 2017 and Mironov et al. 2019 (RDP); for DP-FTRL see ``tree_accounting``. Against recipients, who
+distributions); Mironov 2017 and Mironov et al. 2019 (RDP); for DP-FTRL see ``tree_accounting``, for
+noise that devices add in shares ``distributed_accounting``. Against recipients, who
 see released models only, Poisson sampling of the cohort amplifies. Against a server that sees noised sums and knows who
 took part, nothing is amplified: the guarantee composes over one person's participations. Where the server itself takes
 in single updates and adds the noise, it is trusted not to look before that, and the figure against it is about whoever
@@ -37,7 +38,11 @@ from models.domain.privacy import (
     SimulatedCounts,
 )
 from models.errors import UsageError
+from models.privacy.distributed_accounting import distributed_epsilon
 from models.privacy.tree_accounting import planned_trees, trees_sensitivity_squared
+
+DISTRIBUTED_ACCOUNTANT = "RDP (distributed discrete Gaussian)"
+"""Ours, for noise that devices add in shares; it stands beside those below, which can't be told of such noise."""
 
 
 class Accountant(StrEnum):
@@ -108,7 +113,10 @@ def person_epsilon(
     privacy: PersonPrivacy, against: Adversary, rounds: int, accountant: Accountant = Accountant.PLD
 ) -> float:
     """Return user-level epsilon after so many rounds of a plan."""
-    return sampled_gaussian_epsilon(*composed_mechanism(privacy, against, rounds), privacy.delta, accountant)
+    mechanism = composed_mechanism(privacy, against, rounds)
+    if privacy.distributed is not None:
+        return distributed_epsilon(privacy.distributed, *mechanism[1:], privacy.delta)
+    return sampled_gaussian_epsilon(*mechanism, privacy.delta, accountant)
 
 
 def composed_mechanism(privacy: PersonPrivacy, against: Adversary, rounds: int) -> tuple[float, float, int]:
@@ -137,7 +145,7 @@ def state_person_privacy(
             relation=_relation(privacy, against),
             epsilon=person_epsilon(privacy, against, rounds),
             delta=privacy.delta,
-            accountant=Accountant.PLD,
+            accountant=Accountant.PLD if privacy.distributed is None else DISTRIBUTED_ACCOUNTANT,
             sampler="Poisson" if amplified(privacy, against) else "none",
             population=privacy.population,
             cohort=privacy.cohort,

@@ -17,6 +17,37 @@ from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from numpy.typing import NDArray
 
 
+class WordSource(Protocol):
+    """A source of independent uniform 64-bit words."""
+
+    def words(self, count: int) -> NDArray[np.uint64]:
+        """Return ``count`` words, shape (count,)."""
+        ...
+
+
+class SystemWords:
+    """Words of a ChaCha20 stream keyed by the operating system."""
+
+    def __init__(self) -> None:
+        # One key and nonce a source: the 32-byte key is never reused, so the stream never repeats.
+        self._stream = Cipher(ChaCha20(os.urandom(32), os.urandom(16)), mode=None).encryptor()
+
+    def words(self, count: int) -> NDArray[np.uint64]:
+        """Return ``count`` words, shape (count,)."""
+        return np.frombuffer(self._stream.update(bytes(8 * count)), dtype=np.uint64)
+
+
+class SeededWords:
+    """Words that a seed determines; they protect nobody."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    def words(self, count: int) -> NDArray[np.uint64]:
+        """Return ``count`` words, shape (count,)."""
+        return self._generator.integers(0, 2**64, count, dtype=np.uint64)
+
+
 class GaussianSource(Protocol):
     """A source of independent standard normal numbers."""
 
@@ -33,20 +64,16 @@ class SystemGaussian:
     """Standard normals by Box and Muller (1958) from a ChaCha20 stream keyed by the operating system."""
 
     def __init__(self) -> None:
-        # One key and nonce a source: the 32-byte key is never reused, so the stream never repeats.
-        self._stream = Cipher(ChaCha20(os.urandom(32), os.urandom(16)), mode=None).encryptor()
+        self._source = SystemWords()
 
     def standard_normal(self, count: int) -> NDArray[np.float64]:
         """Return ``count`` numbers, shape (count,). The tails end beyond 13 standard deviations."""
         noise = np.empty(count + count % 2)
         for start in range(0, count, 2 * PAIRS_AT_ONCE):
             pairs = noise[start : start + 2 * PAIRS_AT_ONCE].reshape(2, -1)
-            high, low, turn = self._words(3 * pairs.shape[1]).reshape(3, -1)
+            high, low, turn = self._source.words(3 * pairs.shape[1]).reshape(3, -1)
             pairs[:] = np.sqrt(-2.0 * np.log(open_unit(high, low))) * cosine_and_sine(turn)
         return noise[:count]
-
-    def _words(self, count: int) -> NDArray[np.uint64]:
-        return np.frombuffer(self._stream.update(bytes(8 * count)), dtype=np.uint64)
 
 
 def open_unit(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.float64]:

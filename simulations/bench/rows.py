@@ -23,7 +23,7 @@ FAVOURING_THE_PEER = {
 }
 """Settings of glibc's malloc under which plain nn.LSTM is fastest; the default ones would flatter every ratio."""
 
-GROUPS = ("private_step", "devices", "release")
+GROUPS = ("private_step", "devices", "release", "secure_sum")
 """Modules of measurements; each prints its rows as JSON."""
 
 _ROWS = TypeAdapter(list[Row])

@@ -122,8 +122,8 @@ class RoundOutcome:
 
     @property
     def folded(self) -> int:
-        """Replies that became part of the model."""
-        return self.report.fates.get(ReplyFate.FOLDED, 0)
+        """Replies that became part of the model; none of a secure round that was aborted."""
+        return 0 if self.report.aborted else self.report.fates.get(ReplyFate.FOLDED, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from simulations.settings import RunSettings
 from simulations.workspace import open_workspace
 from tests.end_to_end.leak_search import compress_with_gzip, find_word, find_word_below, forms_of
 from tests.end_to_end.recording_proxy import recording_proxy
+from tests.end_to_end.test_run import small_world
 
 CANARY = "뷁쀍뚥캵"
 """Four syllables that no Korean word holds."""
@@ -48,22 +49,38 @@ class Traces:
 
 
 @pytest.fixture(scope="module")
-def traces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traces]:
-    folder = tmp_path_factory.mktemp("leaks")
-    calls = folder / "calls.jsonl"
-    write_calls(calls, [_with_canary(call) for call in generate_calls(240, seed=5, vishing_share=0.4)])
-    base = folder / "base"
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with calls that carry the canary and a base detector that never saw them."""
+    folder = tmp_path_factory.mktemp("world")
+    write_calls(folder / "calls.jsonl", [_with_canary(call) for call in generate_calls(240, seed=5, vishing_share=0.4)])
     # On one thread the run repeats exactly, and so does the gate's word.
     torch.set_num_threads(1)
-    train_detector(generate_calls(900, seed=6), TrainingSettings(epochs=5)).save(base)
-    settings = RunSettings(devices=80, cohort=20, rounds=2, privacy=PrivacyMode.BOTH, calls=calls, base=base)
+    train_detector(generate_calls(300, seed=6), TrainingSettings(epochs=3)).save(folder / "base")
+    return folder
+
+
+@pytest.fixture(scope="module", params=[PrivacyMode.BOTH, PrivacyMode.SECURE])
+def traces(request: pytest.FixtureRequest, world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traces]:
+    folder = tmp_path_factory.mktemp("leaks")
+    # So small cohorts bear few losses under secure aggregation; there are some, so that secrets are rebuilt.
+    settings = RunSettings(
+        devices=80,
+        cohort=30,
+        rounds=2,
+        privacy=request.param,
+        dropout=0.05,
+        calls=world / "calls.jsonl",
+        base=world / "base",
+    )
     grid: list[bytes] = []
-    with recording_proxy() as proxy:
+    # What so little noised training comes to need not pass the gate: words are searched for, not F1.
+    with small_world(), recording_proxy() as proxy:
         workspace = open_workspace(folder / "run", settings.digest(), resume=False)
         outcome = run_simulation(
             settings, workspace, ProgressBars(Progress(disable=True)), Taps(grid.append, proxy.before)
         )
         assert outcome.content.statistics is not None, outcome.conditions
+        assert all(round_.report.aborted is None for round_ in outcome.content.rounds)
         yield Traces(folder / "run", grid, proxy.crossed)
 
 

@@ -11,9 +11,9 @@ from tuf.ngclient._internal import trusted_metadata_set
 
 from fl_client.release_download import BoundedFetcher
 from fl_client.release_store import ReleaseStore, ReleaseStoreError
-from fl_client.releases import Update, load_installed, trust_root, update_release
+from fl_client.releases import Update, fetch_enrolment_key, load_installed, trust_root, update_release
 from fl_server.release.publishing import RELEASED_FILES, roll_back, set_rollout
-from fl_server.release.repository import renew
+from fl_server.release.repository import exchange_keys, renew
 from models.errors import (
     ModelFileError,
     RefusedError,
@@ -62,6 +62,31 @@ def device(tmp_path: Path, publisher: Publisher) -> Device:
     device = Device(tmp_path / "device", publisher)
     device.update()
     return device
+
+
+def fetch_key(device: Device, answers: dict[str, Answer] | None = None) -> bytes:
+    with serving(device.publisher.registry, answers) as base_url:
+        return fetch_enrolment_key(device.home, base_url)
+
+
+def test_the_key_that_certifies_devices_comes_signed_by_the_offline_keys_and_is_followed(
+    device: Device, publisher: Publisher
+) -> None:
+    with pytest.raises(SignatureRefusedError, match="lists no key"):
+        fetch_key(device)
+    for key in (b"k" * 32, b"l" * 32):
+        exchange_keys(publisher.registry, publisher.offline, publisher.offline, publisher.online, enrolment_key=key)
+        assert fetch_key(device) == key
+    device.assert_still_uses(1)
+    forged = {"authority.pub": lambda handler: send(handler, b"m" * 32)}
+    with pytest.raises(SignatureRefusedError):
+        fetch_key(device, forged)
+
+
+def test_a_key_of_another_length_is_refused(device: Device, publisher: Publisher) -> None:
+    exchange_keys(publisher.registry, publisher.offline, publisher.offline, publisher.online, enrolment_key=b"short")
+    with pytest.raises(SignatureRefusedError, match="lists no key"):
+        fetch_key(device)
 
 
 def test_a_device_installs_the_newest_release_and_loads_it(device: Device, publisher: Publisher) -> None:

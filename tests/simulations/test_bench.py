@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.domain.messages import SecureStage
+from models.domain.secure_aggregation import ThreatModel
 from simulations.__main__ import main
 from simulations.bench import row, rows
 from simulations.bench.private_step import SIZES
 from simulations.bench.row import FULL, Row, compare, full_is_asked, median_pair, median_seconds, print_rows
 from simulations.bench.rows import BenchError, run_bench
+from simulations.bench.secure_sum import PARAMETERS, MeasuredRound
 
 above_zero = st.floats(min_value=1e-9, max_value=1e9)
 
@@ -84,6 +87,16 @@ def test_a_measurement_that_runs_is_written_with_a_row_for_scripts(tmp_path, mon
     assert row["ratio"] == row["value"] / row["peer_value"]
     assert row["unit"] == "devices/s"
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("threat_model", list(ThreatModel))
+def test_secure_sums_are_measured_with_a_fifth_of_the_devices_lost_at_every_stage(threat_model):
+    played = MeasuredRound(50, threat_model)
+    assert [len(played._here(stage)) for stage in SecureStage] == [48, 46, 44, 42, 40]
+    small = MeasuredRound(10, ThreatModel.HONEST_BUT_CURIOUS)
+    costs = small.play()  # it checks the sum itself
+    assert costs.server > 0
+    assert max(costs.upload.values()) < 1.5 * 4 * PARAMETERS
 
 
 def test_a_measurement_that_fails_is_one_line_that_names_it_and_the_others_files_are_kept(

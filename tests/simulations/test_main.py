@@ -95,7 +95,7 @@ def test_a_base_detector_that_is_missing_is_refused(tmp_path, refused):
         ["--seed", "99999999999999999999"],
         ["--dropout", "1"],
         ["--scenario", "new-weather"],
-        ["--privacy", "secure"],
+        ["--privacy", "secure", "--cohort", "5"],
     ],
     ids=" ".join,
 )

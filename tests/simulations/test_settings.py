@@ -9,8 +9,9 @@ import pytest
 
 from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode
 from models.domain.round import RobustRule
+from models.domain.secure_aggregation import ThreatModel
 from models.errors import UsageError
-from simulations.settings import ABOVE_ALL, NO_PART_IN_RESULTS, RunSettings
+from simulations.settings import ABOVE_ALL, NO_PART_IN_RESULTS, Engine, RunSettings
 
 OTHERS = {
     "scenario": "new-loan",
@@ -26,6 +27,7 @@ OTHERS = {
     "mechanism": Mechanism.FTRL,
     "clipping": ClippingRule.ADAPTIVE,
     "robust": RobustRule.MEDIAN,
+    "threat_model": ThreatModel.HONEST_BUT_CURIOUS,
 }
 
 
@@ -42,13 +44,15 @@ OTHERS = {
         ({"dropout": -0.1}, "--dropout is -0.1"),
         ({"dropout": float("nan")}, "--dropout is nan"),
         ({"scenario": "new-weather"}, "unknown scenario 'new-weather'; there are new-"),
+        ({"privacy": PrivacyMode.SECURE, "cohort": 5}, "may leave fewer than 3 devices"),
+        ({"privacy": PrivacyMode.SECURE, "engine": Engine.RAY}, "needs --engine local"),
+        ({"privacy": PrivacyMode.SECURE, "dropout": 0.3}, "or --threat-model honest_but_curious"),
         ({"privacy": PrivacyMode.SECURE, "mechanism": Mechanism.FTRL}, "needs the server to add the noise"),
         ({"privacy": PrivacyMode.SECURE, "clipping": ClippingRule.ADAPTIVE}, "secure hides them"),
         ({"clipping": ClippingRule.ADAPTIVE, "mechanism": Mechanism.FTRL}, "its noise spans rounds"),
         ({"privacy": PrivacyMode.CALL, "mechanism": Mechanism.FTRL}, "about noise for persons"),
         ({"privacy": PrivacyMode.BOTH, "robust": RobustRule.MEDIAN}, "--robust median excludes noise for persons"),
         ({"mechanism": Mechanism.DP_SGD}, "--mechanism is gaussian or ftrl"),
-        ({"privacy": PrivacyMode.SECURE}, "there is no secure aggregation"),
     ],
 )
 def test_settings_that_make_no_run_are_refused_with_what_was_given(change, said):
@@ -60,6 +64,11 @@ def test_settings_that_make_no_run_are_refused_with_what_was_given(change, said)
 
 def test_the_smallest_run_and_the_largest_seed_are_accepted():
     RunSettings(devices=1, cohort=1, rounds=1, seed=ABOVE_ALL - 1, dropout=0.0)
+
+
+def test_secure_rounds_are_possible_by_default_and_with_many_losses_against_a_curious_server():
+    RunSettings(privacy=PrivacyMode.SECURE)
+    RunSettings(privacy=PrivacyMode.SECURE, dropout=0.2, threat_model=ThreatModel.HONEST_BUT_CURIOUS)
 
 
 def test_every_setting_but_those_of_speed_has_a_part_in_the_fingerprint():

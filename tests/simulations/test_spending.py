@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from opacus.accountants import PRVAccountant
 
 from models.domain.privacy import Adversary, PrivacyMode, PrivacyUnit, SimulatedCounts
 from models.domain.training import CallSteps
-from models.privacy.accounting import sampled_gaussian_epsilon
+from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT, sampled_gaussian_epsilon
 from simulations.settings import RunSettings
 from simulations.spending import (
     CALL_PRIVACY,
+    CLIP_NORM,
     NOISE_MULTIPLIER,
     PERSON_DELTA,
     STANDS_FOR_COHORT,
@@ -30,7 +32,14 @@ NONE: list[CallSteps] = []
 
 
 def settings(mode: PrivacyMode, *, exact: bool = False) -> RunSettings:
-    return RunSettings(devices=20, cohort=5, rounds=4, privacy=mode, exact_population=exact)
+    secure = mode is PrivacyMode.SECURE
+    return RunSettings(
+        devices=200 if secure else 20,
+        cohort=50 if secure else 5,
+        rounds=4,
+        privacy=mode,
+        exact_population=exact,
+    )
 
 
 def opacus_epsilon(*history: tuple[float, float, int]) -> float:
@@ -75,6 +84,7 @@ def test_the_true_epsilon_of_few_devices_is_far_above_that_of_the_many_they_stan
         (PrivacyMode.PERSON, [PrivacyUnit.PERSON] * 2),
         (PrivacyMode.CALL, [PrivacyUnit.CALL] * 2),
         (PrivacyMode.BOTH, [PrivacyUnit.PERSON] * 2 + [PrivacyUnit.CALL] * 2),
+        (PrivacyMode.SECURE, [PrivacyUnit.PERSON] * 2),
     ],
 )
 def test_each_mode_states_its_units_against_each_adversary_and_no_other(mode, units):
@@ -114,3 +124,27 @@ def test_without_privacy_for_persons_updates_are_not_clipped():
     assert plan_federation(settings(PrivacyMode.NONE)).task.clip_norm is None
     assert plan_federation(settings(PrivacyMode.CALL)).task.clip_norm is None
     assert plan_federation(settings(PrivacyMode.BOTH)).task.clip_norm is not None
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_under_secure_aggregation_a_quorums_noises_are_the_noise_that_is_asked_for(exact):
+    plan = plan_federation(settings(PrivacyMode.SECURE, exact=exact))
+    terms, privacy = plan.task.secure, plan.person_privacy
+    assert terms is not None
+    assert privacy is not None
+    divisor = 50  # what the sum is divided by, whatever the noise stands for
+    on_the_mean = terms.noise_deviation * terms.quorum**0.5 / divisor
+    assert on_the_mean == pytest.approx(NOISE_MULTIPLIER * CLIP_NORM / privacy.cohort)
+    assert plan.quorum == terms.quorum
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_secure_figures_are_near_the_gaussians_and_never_below_them(exact):
+    secure, central = (
+        state_privacy(plan_federation(replace(settings(PrivacyMode.SECURE, exact=exact), privacy=mode)), 4, {})
+        for mode in (PrivacyMode.SECURE, PrivacyMode.PERSON)
+    )
+    for ours, theirs in zip(secure, central, strict=True):
+        assert theirs.epsilon <= ours.epsilon <= 3 * theirs.epsilon
+        assert (ours.against, ours.relation, ours.simulated) == (theirs.against, theirs.relation, theirs.simulated)
+        assert ours.accountant == DISTRIBUTED_ACCOUNTANT

@@ -1,0 +1,149 @@
+"""The device's Flower ClientApp under secure aggregation: a handler a stage, and a masked vector is all that leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
+from numpy.typing import NDArray
+
+from fl_client.app import DEVICE_ID, OWN_ROUND, CallLoader, arrays_of
+from fl_client.guard import Guard
+from fl_client.training import LabelledWords, train_on_device
+from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, task_from_values
+from models.domain.training import LocalTask
+from models.errors import ProtocolRefusedError
+from models.privacy.randomness import SeededWords, SystemWords, WordSource, seeded_generator
+from models.privacy.secure_aggregation import wire
+from models.privacy.secure_aggregation.device import DeviceRound
+from models.privacy.secure_aggregation.identity import Identity
+from models.privacy.secure_aggregation.session import Session, digest_model, digest_task
+from models.privacy.secure_vector import VectorCode
+from models.privacy.vectors import Arrays, flatten
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a device needs to know its peers by.
+
+    Attributes:
+        identity: Its own key and certificate.
+        authority: Public key of the enrolment authority, from a source that the aggregating server can't change.
+    """
+
+    identity: Identity
+    authority: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRound:
+    """A round that a device takes part in. It lives in memory only: a device that restarts has dropped out."""
+
+    machine: DeviceRound
+    session: Session
+    task: LocalTask
+
+
+def build_secure_client_app(
+    load_calls: CallLoader, guard: Guard, credentials_of: Callable[[int], Credentials]
+) -> ClientApp:
+    """Return the ClientApp of a device that takes part in secure rounds and in no others.
+
+    Args:
+        load_calls: Gives the labelled calls of the device with this number.
+        guard: Admits and charges what is trained.
+        credentials_of: Gives its credentials.
+    """
+    app = ClientApp()
+    rounds: dict[int, OpenRound] = {}
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        raise ProtocolRefusedError("an unmasked update was asked for")
+
+    @app.query(_action(SecureStage.KEYS))
+    def keys(message: Message, context: Context) -> Message:
+        device = int(context.node_config[DEVICE_ID])
+        rounds[device] = _open_round(message, credentials_of(device))
+        return _answer(message, wire.write_advertisement(rounds[device].machine.advertise()))
+
+    @app.query(_action(SecureStage.SHARES))
+    def shares(message: Message, context: Context) -> Message:
+        machine = _machine(rounds, context)
+        return _answer(message, wire.write_shared(machine.share(wire.read_roster(_said(message)))))
+
+    @app.train(_action(SecureStage.MASKED))
+    def masked(message: Message, context: Context) -> Message:
+        device = int(context.node_config[DEVICE_ID])
+        machine, opened = _machine(rounds, context), rounds[device]
+        model = arrays_of(message.content.array_records[MODEL])
+        expires = message.metadata.created_at + message.metadata.ttl
+        admission = guard.admit(device, opened.task, load_calls(device), expires)
+        words, norm = _train(model, opened, admission.calls, device)
+        context.state[OWN_ROUND] = MetricRecord({"norm": norm})
+        vector = machine.mask(wire.read_boxes(_said(message)), digest_model(model), words)
+        return Message(RecordDict({UPDATE: ArrayRecord({wire.MASKED: Array(vector)})}), reply_to=message)
+
+    @app.query(_action(SecureStage.SURVIVORS))
+    def survivors(message: Message, context: Context) -> Message:
+        signature = _machine(rounds, context).sign(wire.read_survivors(_said(message)))
+        return _answer(message, wire.write_signature(signature))
+
+    @app.query(_action(SecureStage.UNMASK))
+    def unmask(message: Message, context: Context) -> Message:
+        machine = _machine(rounds, context)
+        del rounds[int(context.node_config[DEVICE_ID])]
+        return _answer(message, wire.write_boxes(machine.unmask(wire.read_unmasking(_said(message)))))
+
+    return app
+
+
+def _open_round(message: Message, credentials: Credentials) -> OpenRound:
+    """Return the round that the server proposes; whatever it says of it is signed with the device's keys."""
+    values = dict(message.content.config_records[TASK])
+    task = task_from_values(values)  # type: ignore[arg-type]
+    if task.secure is None:
+        raise ProtocolRefusedError("an unmasked update was asked for")
+    model_digest = wire.read_session(_said(message))
+    session = Session(task.round_number, model_digest, digest_task(values), task.secure)  # type: ignore[arg-type]
+    return OpenRound(DeviceRound(credentials.identity, credentials.authority, session), session, task)
+
+
+def _train(
+    model: Arrays, opened: OpenRound, calls: Sequence[LabelledWords], device: int
+) -> tuple[NDArray[np.uint32], float]:
+    """Return a device's clipped update with its share of the noise as words, and the update's norm, which stays."""
+    task = opened.task
+    assert task.clip_norm is not None
+    result = train_on_device(model, calls, replace(task, clip_norm=None, secure=None), device)
+    update = flatten(result.update)
+    code = VectorCode(len(update), task.clip_norm, opened.session.terms, opened.session.digest())
+    return code.encode(update, _noise_source(task, device)), result.norm
+
+
+def _noise_source(task: LocalTask, device: int) -> WordSource:
+    if task.seed is None:
+        return SystemWords()
+    return SeededWords(seeded_generator(task.seed, task.round_number, device, "noise share"))
+
+
+def _machine(rounds: dict[int, OpenRound], context: Context) -> DeviceRound:
+    opened = rounds.get(int(context.node_config[DEVICE_ID]))
+    if opened is None:
+        raise ProtocolRefusedError("this device is in no round")
+    return opened.machine
+
+
+def _action(stage: SecureStage) -> str:
+    return stage.partition(".")[2]
+
+
+def _said(message: Message) -> ConfigRecord:
+    return message.content.config_records[SECURE]
+
+
+def _answer(message: Message, values: wire.Values) -> Message:
+    return Message(RecordDict({SECURE: ConfigRecord(dict(values))}), reply_to=message)

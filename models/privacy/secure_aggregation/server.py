@@ -1,0 +1,209 @@
+"""The server's side of one secure round: a state machine without input or output.
+
+Messages come in by ``take_*``; that a deadline has passed comes in by ``close_*``, which returns what is sent next.
+When a stage ends is decided outside. A device's message that can't be right is refused and leaves that device out; it
+never stops the round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from models.domain.secure_aggregation import ThreatModel
+from models.errors import ProtocolRefusedError, RoundAbortedError
+from models.privacy.secure_aggregation.identity import is_signed
+from models.privacy.secure_aggregation.keys import agree_mask_key
+from models.privacy.secure_aggregation.masks import MaskStream, Words
+from models.privacy.secure_aggregation.neighbourhood import Neighbourhood, choose_neighbourhood, signatures_needed
+from models.privacy.secure_aggregation.neighbours import draw_neighbours
+from models.privacy.secure_aggregation.roster import Advertisement, Roster, is_genuine, verify_roster
+from models.privacy.secure_aggregation.secret_sharing import combine_shares
+from models.privacy.secure_aggregation.session import Session
+from models.privacy.secure_aggregation.statements import SharedSecrets, UnmaskRequest, commit_seed, state_survivors
+
+
+class ServerRound:
+    """One attempt at one round. It learns the sum of the survivors' vectors, or nothing."""
+
+    def __init__(self, session: Session, authority: bytes, length: int) -> None:
+        """Begin.
+
+        Args:
+            session: What devices are asked to take part in.
+            authority: Public key of the enrolment authority.
+            length: Words in a vector.
+        """
+        self._session, self._authority = session, authority
+        self._advertisements: dict[bytes, Advertisement] = {}
+        self._shared: dict[int, SharedSecrets] = {}
+        self._sum = np.zeros(length, np.uint32)
+        self._survivors: set[int] = set()
+        self._signatures: dict[int, bytes] = {}
+        self._revealed: dict[int, Mapping[int, bytes]] = {}
+
+    def take_advertisement(self, advertisement: Advertisement) -> None:
+        """Take in a device's keys.
+
+        Raises:
+            ProtocolRefusedError: They aren't signed by a certified device for this session, or repeat.
+        """
+        taken = {key for ad in self._advertisements.values() for key in (ad.mask_key, ad.box_key)}
+        if advertisement.identity in self._advertisements or taken & {advertisement.mask_key, advertisement.box_key}:
+            raise ProtocolRefusedError("a device or a key repeats")
+        if not is_genuine(advertisement, self._session.digest(), self._authority):
+            raise ProtocolRefusedError("an advertisement is forged")
+        self._advertisements[advertisement.identity] = advertisement
+
+    def close_advertising(self) -> Roster:
+        """Return the roster, for every device in it.
+
+        Raises:
+            RoundAbortedError: Fewer devices than the quorum are there.
+        """
+        self._require_quorum(len(self._advertisements))
+        listed = [self._advertisements[identity] for identity in sorted(self._advertisements)]
+        self._roster = verify_roster(self._session, listed, self._authority)
+        devices, terms = len(self._roster), self._session.terms
+        self._shape = choose_neighbourhood(devices, terms.expected_dropout, terms.threat_model)
+        self._neighbours = draw_neighbours(self._roster.digest, devices, self._shape.degree)
+        return self._roster
+
+    def take_shared(self, place: int, shared: SharedSecrets) -> None:
+        """Take in a device's boxes.
+
+        Raises:
+            ProtocolRefusedError: They are not one for each of its neighbours.
+        """
+        if set(shared.boxes) != set(self._neighbours[place]):
+            raise ProtocolRefusedError("boxes are not for the neighbours")
+        self._shared[place] = shared
+
+    def close_sharing(self) -> dict[int, dict[int, bytes]]:
+        """Return each device's inbox: the boxes that its neighbours sent it.
+
+        Raises:
+            RoundAbortedError: Fewer devices than the quorum are left.
+        """
+        self._require_quorum(len(self._shared))
+        return {
+            place: {
+                sender: self._shared[sender].boxes[place]
+                for sender in self._neighbours[place]
+                if sender in self._shared
+            }
+            for place in self._shared
+        }
+
+    def take_masked(self, place: int, vector: Words) -> None:
+        """Add a device's masked vector to the sum.
+
+        Raises:
+            ProtocolRefusedError: It has another length or type, the device isn't expected, or it is there already.
+        """
+        if place not in self._shared or place in self._survivors:
+            raise ProtocolRefusedError("a vector isn't expected")
+        if vector.shape != self._sum.shape or vector.dtype != self._sum.dtype:
+            raise ProtocolRefusedError("a vector has another shape")
+        self._sum += vector
+        self._survivors.add(place)
+
+    def close_masking(self) -> tuple[int, ...]:
+        """Return the places whose vectors are in the sum, sorted.
+
+        Raises:
+            RoundAbortedError: Fewer devices than the quorum are left.
+        """
+        self._require_quorum(len(self._survivors))
+        return tuple(sorted(self._survivors))
+
+    def take_signature(self, place: int, signature: bytes) -> None:
+        """Take in a survivor's signature of the survivors.
+
+        Raises:
+            ProtocolRefusedError: It isn't theirs, or not of this list.
+        """
+        statement = state_survivors(self._roster, sorted(self._survivors))
+        identity = self._roster.advertisements[place].identity
+        if place not in self._survivors or not is_signed(identity, statement, signature):
+            raise ProtocolRefusedError("a signature is wrong")
+        self._signatures[place] = signature
+
+    def close_signing(self) -> UnmaskRequest:
+        """Return what each survivor is asked for.
+
+        Raises:
+            RoundAbortedError: Too few devices signed.
+        """
+        active = self._session.terms.threat_model is ThreatModel.ACTIVE
+        if active and len(self._signatures) < signatures_needed(len(self._roster)):
+            raise RoundAbortedError("too few devices signed")
+        dropped = sorted(set(self._shared) - self._survivors)
+        return UnmaskRequest(sorted(self._survivors), dropped, self._signatures)
+
+    def take_revealed(self, place: int, shares: Mapping[int, bytes]) -> None:
+        """Take in the shares that a survivor gives of its neighbours.
+
+        Raises:
+            ProtocolRefusedError: It isn't a survivor, or they are not its neighbours'.
+        """
+        if place not in self._survivors or not set(shares) <= set(self._neighbours[place]):
+            raise ProtocolRefusedError("shares are not of the neighbours")
+        self._revealed[place] = shares
+
+    def finish(self) -> Words:
+        """Return the exact sum of the survivors' vectors modulo 2^32.
+
+        Raises:
+            RoundAbortedError: Too few shares came, or those of one device are wrong.
+        """
+        stream = MaskStream(len(self._sum))
+        for place in sorted(self._survivors):
+            stream.subtract(self._sum, self._rebuild_seed(place))
+        for place in sorted(set(self._shared) - self._survivors):
+            self._remove_pairwise(place, self._rebuild_mask_key(place), stream)
+        return self._sum
+
+    @property
+    def neighbourhood(self) -> Neighbourhood:
+        """The shape of this round's graph."""
+        return self._shape
+
+    def _remove_pairwise(self, dropped: int, key: X25519PrivateKey, stream: MaskStream) -> None:
+        """Remove the masks that survivors put on for a neighbour that sent no vector."""
+        for place in self._neighbours[dropped]:
+            if place in self._survivors:
+                mask = agree_mask_key(key, self._roster.advertisements[place].mask_key, self._roster.session)
+                (stream.subtract if place < dropped else stream.add)(self._sum, mask)
+
+    def _rebuild_seed(self, place: int) -> bytes:
+        seed = self._rebuild(place)
+        if commit_seed(seed) != self._shared[place].commitment:
+            raise RoundAbortedError("a device's shares are wrong")
+        return seed
+
+    def _rebuild_mask_key(self, place: int) -> X25519PrivateKey:
+        key = X25519PrivateKey.from_private_bytes(self._rebuild(place))
+        if key.public_key().public_bytes_raw() != self._roster.advertisements[place].mask_key:
+            raise RoundAbortedError("a device's shares are wrong")
+        return key
+
+    def _rebuild(self, place: int) -> bytes:
+        """Return a secret of a device from as many shares of it as are needed, by the holders' ranks from 1 on."""
+        given = {
+            rank: self._revealed[holder][place]
+            for rank, holder in enumerate(self._neighbours[place], start=1)
+            if place in self._revealed.get(holder, ())
+        }
+        if len(given) < self._shape.threshold:
+            raise RoundAbortedError("too few devices gave shares")
+        try:
+            return combine_shares(dict(list(given.items())[: self._shape.threshold]))
+        except ProtocolRefusedError as error:
+            raise RoundAbortedError("a device's shares are wrong") from error
+
+    def _require_quorum(self, devices: int) -> None:
+        if devices < self._session.terms.quorum:
+            raise RoundAbortedError(f"{devices} devices are left, the quorum is {self._session.terms.quorum}")

@@ -1,0 +1,171 @@
+"""Secure rounds over a grid: the sum of what devices learned, whoever is lost and whatever is sent back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+
+from fl_client.training import train_on_device
+from fl_server.collecting import Clock
+from fl_server.secure_collecting import SecureCollector, SecureSettings, SecureTotal
+from models.domain.messages import SECURE, UPDATE, SecureStage
+from models.domain.round import ReplyFate
+from models.domain.secure_aggregation import ThreatModel
+from models.privacy.clipping import clip_update
+from models.privacy.secure_vector import VectorCode
+from models.privacy.vectors import flatten
+from tests.secure_federation import ENROLMENT, QUORUM, lose, secure_app, secure_grid, secure_plan
+from tests.small_federation import DEVICES, TestClock, calls_of, start_parameters
+
+QUIET = secure_plan(noise=1e-4)
+"""So little noise that the sum shows."""
+
+NODES = list(range(1, DEVICES + 1))
+
+
+def collect(grid, plan=QUIET, cohort=NODES, clock: Clock | None = None) -> tuple[SecureTotal, dict[ReplyFate, int]]:
+    settings = SecureSettings(ENROLMENT.authority, 10.0, clock or TestClock().clock())
+    return SecureCollector(grid, start_parameters(), plan.task_of(1, 1.0), settings).collect(cohort)
+
+
+def learned_by(devices) -> np.ndarray:
+    """Return the sum of devices' clipped updates, computed in the open."""
+    task = replace(QUIET.task_of(1, 1.0), clip_norm=None, secure=None)
+    code = VectorCode(1, QUIET.task.clip_norm, QUIET.task.secure, b"")
+    updates = [
+        flatten(train_on_device(start_parameters(), calls_of(device), task, device).update) for device in devices
+    ]
+    return sum(
+        (clip_update(update, code.update_norm) for update in updates), np.zeros_like(flatten(start_parameters()))
+    )
+
+
+def is_sum_of(total: SecureTotal, devices) -> bool:
+    """Say whether a sum is that of these devices, but for the little noise of the whole cohort."""
+    expected, spread = learned_by(devices), 1e-4 * (DEVICES / QUORUM) ** 0.5
+    return total.update is not None and bool(np.abs(total.update - expected).max() < 7 * spread)
+
+
+@pytest.mark.parametrize("threat_model", list(ThreatModel))
+def test_the_server_gets_the_sum_of_the_clipped_updates(threat_model):
+    total, fates = collect(secure_grid(), secure_plan(threat_model, noise=1e-4))
+    assert is_sum_of(total, range(DEVICES))
+    assert not is_sum_of(total, range(DEVICES - 1))
+    assert (total.folded, total.aborted, fates) == (DEVICES, None, {ReplyFate.FOLDED: DEVICES})
+
+
+def test_the_operator_learns_how_many_clipped_and_no_more():
+    total, _ = collect(secure_grid())
+    task = replace(QUIET.task_of(1, 1.0), clip_norm=None, secure=None)
+    norms = [train_on_device(start_parameters(), calls_of(device), task, device).norm for device in range(DEVICES)]
+    clipped = np.mean(np.array(norms) > VectorCode(1, 1.0, QUIET.task.secure, b"").update_norm)
+    assert total.clipped_share == pytest.approx(clipped, abs=0.01)
+
+
+@pytest.mark.parametrize("stage", SecureStage)
+def test_a_device_lost_at_any_stage_is_in_the_sum_if_its_vector_came(stage):
+    total, fates = collect(secure_grid(is_lost=lose({4: stage})), secure_plan(ThreatModel.HONEST_BUT_CURIOUS, 1e-4))
+    came = stage in (SecureStage.SURVIVORS, SecureStage.UNMASK)
+    assert is_sum_of(total, [device for device in range(DEVICES) if came or device != 4])
+    assert fates.get(ReplyFate.NO_REPLY, 0) == (0 if came else 1)
+    assert sum(fates.values()) == DEVICES
+
+
+def test_devices_lost_at_different_stages_leave_the_exact_sum_of_the_others():
+    lost = {1: SecureStage.KEYS, 4: SecureStage.MASKED}
+    total, fates = collect(secure_grid(is_lost=lose(lost)))
+    assert is_sum_of(total, [0, 2, 3, 5])
+    assert fates == {ReplyFate.FOLDED: 4, ReplyFate.NO_REPLY: 2}
+
+
+@pytest.mark.parametrize("stage", SecureStage)
+def test_below_the_quorum_the_round_ends_without_a_sum(stage):
+    total, fates = collect(secure_grid(is_lost=lose(dict.fromkeys(range(4), stage))))
+    assert total.update is None
+    assert total.clipped_share is None
+    assert total.aborted
+    assert sum(fates.values()) == DEVICES
+
+
+def test_a_cohort_larger_than_agreed_is_not_even_asked():
+    asked = []
+    grid = secure_grid(is_lost=lambda group, device: asked.append(group) or False)
+    total, fates = collect(grid, cohort=[*NODES, 7, 8])
+    assert "more than agreed" in str(total.aborted)
+    assert asked == []
+    assert fates == {ReplyFate.NO_REPLY: 8}
+
+
+def failing(_reply: Message) -> Message:
+    raise ValueError("a fault")
+
+
+def saying(content: RecordDict) -> Callable[[Message], None]:
+    """Return a spoil that says something else in an honest reply's place."""
+
+    def spoil(reply: Message) -> None:
+        reply.content.clear()
+        reply.content.update(content)
+
+    return spoil
+
+
+def no_array(reply: Message) -> None:
+    for array in reply.content.array_records.get(UPDATE, {}).values():
+        array.data = b"no array"
+
+
+SPOILS = {
+    "fails": failing,
+    "says nothing": saying(RecordDict()),
+    "says other things": saying(RecordDict({SECURE: ConfigRecord({"places": [1, 1], "boxes": [b"x", b"x"]})})),
+    "sends another vector": saying(RecordDict({UPDATE: ArrayRecord({"masked": Array(np.zeros(7, np.uint32))})})),
+    "sends no array": no_array,
+}
+
+
+@pytest.mark.parametrize(
+    ("how", "stage"),
+    [
+        *itertools.product(("fails", "says nothing", "says other things", "sends another vector"), SecureStage),
+        ("sends no array", SecureStage.MASKED),
+    ],
+)
+def test_no_broken_reply_stops_a_round(how, stage):
+    app = secure_app({(3, stage): SPOILS[how]})
+    total, fates = collect(secure_grid(app), secure_plan(ThreatModel.HONEST_BUT_CURIOUS, 1e-4))
+    came = stage in (SecureStage.SURVIVORS, SecureStage.UNMASK)
+    assert is_sum_of(total, [device for device in range(DEVICES) if came or device != 2])
+    assert fates.get(ReplyFate.FAILED, 0) == (0 if came else 1)
+
+
+def test_an_early_reply_is_taken_and_a_late_one_is_not():
+    """A grid whose third device never answers: each stage waits for its deadline, and no longer."""
+    clock = TestClock()
+    grid = secure_grid()
+    pull = grid.pull_messages
+
+    def pull_but_one(message_ids):
+        return [reply for reply in pull(message_ids) if reply.metadata.src_node_id != 3]
+
+    grid.pull_messages = pull_but_one
+    total, fates = collect(grid, clock=clock.clock())
+    assert is_sum_of(total, [0, 1, 3, 4, 5])
+    assert fates == {ReplyFate.FOLDED: 5, ReplyFate.NO_REPLY: 1}
+    assert 10.0 <= clock.time < 11.0  # only the first stage waited: the device wasn't asked again
+
+
+def test_every_sum_carries_the_noise_of_the_largest_cohort_however_many_were_lost():
+    """So the released noise doesn't tell how many took part; the negative control is the sum before it is levelled."""
+    plan = secure_plan(ThreatModel.HONEST_BUT_CURIOUS, noise=50.0)
+    spread = 50.0 * (DEVICES / QUORUM) ** 0.5
+    for lost in ({}, {1: SecureStage.KEYS, 4: SecureStage.MASKED}):
+        total, _ = collect(secure_grid(is_lost=lose(lost)), plan)
+        assert total.update is not None
+        assert np.std(total.update) == pytest.approx(spread, rel=0.05)
+    assert np.sqrt(4 / 6) < 0.95

@@ -1,0 +1,59 @@
+"""Quorum and largest cohort: missed in fewer than one round in 10,000."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from models.domain.secure_aggregation import SecureTerms, ThreatModel
+from models.errors import UsageError
+from models.privacy.secure_aggregation.neighbourhood import MOST_ABORTED
+from models.privacy.secure_aggregation.quorum import bound_cohort, expected_aborts
+
+
+@pytest.mark.parametrize(("devices", "rate", "dropout"), [(200, 0.25, 0.1), (1000, 0.1, 0.2), (50, 1.0, 0.1)])
+def test_a_cohort_lies_between_its_bounds_and_no_wider_bounds_are_taken(devices, rate, dropout):
+    bounds, left = bound_cohort(devices, rate, dropout), rate * (1 - dropout)
+    assert binom.cdf(bounds.quorum - 1, devices, left) <= MOST_ABORTED / 2 < binom.cdf(bounds.quorum, devices, left)
+    assert binom.sf(bounds.most, devices, rate) <= MOST_ABORTED / 2
+    assert bounds.most == devices or binom.sf(bounds.most - 1, devices, rate) > MOST_ABORTED / 2
+
+
+def test_drawn_cohorts_stay_within_the_bounds():
+    bounds = bound_cohort(200, 0.25, 0.1)
+    generator = np.random.default_rng(3)
+    drawn = generator.binomial(200, 0.25, 20_000)
+    left = generator.binomial(drawn, 0.9)
+    assert ((drawn > bounds.most) | (left < bounds.quorum)).mean() < 5 * MOST_ABORTED
+    assert ((drawn > bounds.most - 15) | (left < bounds.quorum + 10)).mean() > 50 * MOST_ABORTED
+
+
+def test_where_nobody_is_lost_and_all_are_drawn_everybody_is_the_quorum():
+    bounds = bound_cohort(6, 1.0, 0.0)
+    assert (bounds.quorum, bounds.most) == (6, 6)
+    assert expected_aborts(6, 1.0, 0.0, ThreatModel.ACTIVE) == 0
+
+
+def test_a_cohort_that_may_leave_fewer_than_three_is_refused():
+    with pytest.raises(UsageError, match="ask for a larger cohort"):
+        bound_cohort(60, 0.1, 0.1)
+
+
+def test_many_losses_cost_more_rounds_against_an_active_server():
+    curious, active = (expected_aborts(200, 0.25, 0.2, threat_model) for threat_model in ThreatModel)
+    assert curious < MOST_ABORTED < active
+
+
+@pytest.mark.parametrize("change", [{"expected_dropout": 1.0}, {"quorum": 2}, {"quorum": 11}, {"noise_deviation": 0.0}])
+def test_terms_under_which_nobody_would_be_safe_are_refused(change):
+    good = {
+        "threat_model": ThreatModel.ACTIVE,
+        "expected_dropout": 0.1,
+        "quorum": 5,
+        "most_devices": 10,
+        "noise_deviation": 1.0,
+    }
+    SecureTerms(**good)
+    with pytest.raises(UsageError):
+        SecureTerms(**(good | change))
