@@ -19,7 +19,7 @@ demo: $(STAMP)  ## the main job, end to end (CALLS=file.jsonl puts your own call
 	@$(RUN) -m simulations run --resume --out $(OUT)/$(if $(CALLS),own-calls --calls "$(CALLS)",synthetic)
 
 test: $(STAMP)  ## all tests
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto
 
 check: $(STAMP)  ## format, lint, types, import rules
 	$(RUN) -m ruff format --check .
