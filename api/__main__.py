@@ -1,16 +1,23 @@
-"""The command line of the API: ``python -m api serve | migrate | release-statistics``."""
+"""The command line of the API: ``python -m api serve | migrate | create-operator | release-statistics``."""
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import logging
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import SecretStr, ValidationError
+
 from api.app import create_app
+from api.context import Context
 from api.database import connect_database, migrate_database, require_current_schema, transaction
 from api.keys import load_keys, make_keys
+from api.people.passwords import Passwords
+from api.people.schemas import NameAndPassword
+from api.people.service import create_operator
 from api.serving import open_socket, serve, stop_with_input, url_of
 from api.settings import Binding, Settings
 from api.statistics.service import ClosedWindow, release_due_windows, release_window
@@ -50,6 +57,30 @@ def _migrate(options: argparse.Namespace) -> None:
     revision = migrate_database(engine)
     engine.dispose()
     print_json({"revision": revision, "keys_made": [path.name for path in made]})
+
+
+def _create_operator(options: argparse.Namespace) -> None:
+    wanted = _require_login_name(options.name, _read_password())
+    engine = connect_database(options.database)
+    require_current_schema(engine)
+    settings = Settings(options.database, Path(), load_keys(options.keys))
+    context = Context(settings, engine, Passwords(settings.password_cost))
+    create_operator(context, wanted.name, wanted.password.get_secret_value())
+    engine.dispose()
+    print_json({"operator": wanted.name})
+
+
+def _require_login_name(name: str, password: str) -> NameAndPassword:
+    try:
+        return NameAndPassword(name=name, password=SecretStr(password))
+    except ValidationError:
+        raise UsageError("expected a --name of 3 to 32 small letters, digits, dots, hyphens and underscores") from None
+
+
+def _read_password() -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass("Password: ")
+    return sys.stdin.readline().rstrip("\n")
 
 
 def _release_statistics(options: argparse.Namespace) -> None:
@@ -98,6 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     migrating = commands.add_parser("migrate", help="bring the database up to date and make absent keys")
     migrating.set_defaults(run=_migrate)
 
+    creating = commands.add_parser("create-operator", help="make an operator's account; reads the password")
+    creating.add_argument("--name", required=True, help="login name")
+    creating.set_defaults(run=_create_operator)
+
     releasing = commands.add_parser("release-statistics", help="close the windows whose day has come")
     releasing.add_argument("--window", help="only this one, such as 2026-W46")
     releasing.add_argument(
@@ -105,9 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     releasing.set_defaults(run=_release_statistics)
 
-    for command in (serving, migrating, releasing):
+    for command in (serving, migrating, creating, releasing):
         command.add_argument("--database", required=True, help="sqlite:///FILE or postgresql://USER@HOST/NAME")
-    for command in (serving, migrating):
+    for command in (serving, migrating, creating):
         command.add_argument("--keys", type=Path, required=True, help="directory of the secret keys")
     return parser
 

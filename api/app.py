@@ -22,6 +22,8 @@ from api.database import connect_database
 from api.devices.endpoints import router as devices
 from api.documentation import DESCRIPTION, VERSION, describe
 from api.limits import BodyLimit, FaultBarrier
+from api.people.endpoints import router as people
+from api.people.passwords import Passwords
 from api.problems import MEDIA_TYPE, Problem, ProblemError, problem_document
 from api.releases.endpoints import router as releases
 from api.settings import Settings
@@ -33,7 +35,7 @@ _log = logging.getLogger("hearsay.api")
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application. The database is opened with the first request, and upkeep runs while it is served."""
-    context = Context(settings, connect_database(settings.database_url))
+    context = Context(settings, connect_database(settings.database_url), Passwords(settings.password_cost))
     app = FastAPI(
         title="Hearsay",
         version=VERSION,
@@ -44,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.context = context
-    for router in (devices, consents, statistics, releases, health.router):
+    for router in (people, devices, consents, statistics, releases, health.router):
         app.include_router(router)
     _answer_errors(app)
     app.add_middleware(BodyLimit)
@@ -67,7 +69,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _answer_errors(app: FastAPI) -> None:
     answers: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
-        ProblemError: lambda _, error: _answer(error.problem, error.detail, **error.members),
+        ProblemError: _answer_problem,
         HTTPException: _answer_http_exception,
         RequestValidationError: _answer_invalid,
         DBAPIError: _answer_database,
@@ -75,6 +77,15 @@ def _answer_errors(app: FastAPI) -> None:
     }
     for error, answer in answers.items():
         app.add_exception_handler(error, answer)
+
+
+def _answer_problem(_: Request, error: ProblemError) -> JSONResponse:
+    response = _answer(error.problem, error.detail, **error.members)
+    if error.problem in (Problem.TOKEN_REFUSED, Problem.LOGIN_REFUSED, Problem.SESSION_OVER):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if "retry_after" in error.members:
+        response.headers["Retry-After"] = str(error.members["retry_after"])
+    return response
 
 
 def _answer_http_exception(_: Request, error: HTTPException) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""What one running application holds: its settings and its database."""
+"""What one running application holds: its settings, its database and what compares passwords."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import cast
 from sqlalchemy import Engine
 from starlette.requests import Request
 
+from api.people.passwords import Passwords
 from api.settings import Settings
 
 
@@ -17,6 +18,7 @@ class Context:
 
     settings: Settings
     engine: Engine
+    passwords: Passwords
 
 
 def context_of(request: Request) -> Context:

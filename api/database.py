@@ -47,10 +47,14 @@ def transaction(engine: Engine, *, write: bool = True) -> Iterator[Connection]:
 
 
 def insert_if_absent(connection: Connection, table: Table, **values: Any) -> bool:
-    """Insert a row and return true; return false where a row with its primary key is there already."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(**values).on_conflict_do_nothing(index_elements=list(table.primary_key))
+    """Insert a row and return true; return false where another row holds its key or one of its unique values."""
+    statement = dialect_insert(connection, table).values(**values).on_conflict_do_nothing()
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+def dialect_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert that can say what happens on a conflict, in the words of the connection's database."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def migrate_database(engine: Engine) -> str:
@@ -79,10 +83,15 @@ def require_current_schema(engine: Engine) -> None:
     """
     with _reachable(engine), transaction(engine, write=False) as connection:
         revision = _revision(connection)
-    expected = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+    expected = newest_revision()
     if revision != expected:
         found = "has no tables" if revision is None else f"is at revision {revision}, not {expected}"
         raise BadInputError(f"the database {found}: run `python -m api migrate` first")
+
+
+def newest_revision() -> str | None:
+    """Return the revision that this program's tables are at."""
+    return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
 
 def _parse_url(url: str) -> URL:

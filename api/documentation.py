@@ -20,6 +20,9 @@ DESCRIPTION = f"""The only door of Hearsay: devices, consents, anonymous statist
 `{"`, `".join(COVERED_COMPONENTS)}`; the
 digest (RFC 9530) is sent with empty bodies too.
 
+**People** log in with a name and a password and send an access token. Nobody needs an account to be warned or to take
+part.
+
 **Errors** are problem documents (RFC 9457); `type` tells them apart.
 """
 
@@ -27,6 +30,11 @@ _SIGNATURE_SCHEME = "deviceSignature"
 
 SIGNED_OPERATION: dict[str, Any] = {"security": [{_SIGNATURE_SCHEME: []}]}
 """Marks an operation as signed, as FastAPI's ``openapi_extra``."""
+
+_TOKEN_SCHEME = "accessToken"  # noqa: S105 - a name
+
+BEARER_OPERATION: dict[str, Any] = {"security": [{_TOKEN_SCHEME: []}]}
+"""Marks an operation as one that needs a person's access token."""
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -55,7 +63,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = _PROBLEM_SCHEMA
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        components["securitySchemes"] = {_SIGNATURE_SCHEME: _SCHEME}
+        components["securitySchemes"] = {_SIGNATURE_SCHEME: _SCHEME, _TOKEN_SCHEME: _BEARER}
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -65,6 +73,13 @@ _SCHEME = {
     "in": "header",
     "name": "Signature",
     "description": "RFC 9421, with `Signature-Input` and `Content-Digest` beside it.",
+}
+
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "at+jwt",
+    "description": "RFC 6750: the access token of `POST /v1/people/sessions`.",
 }
 
 _PROBLEM_SCHEMA = {

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from api.keys import Keys
+from api.people.passwords import PRODUCTION_COST, PasswordCost
 
 Clock = Callable[[], float]
 """Returns seconds since 1970; passed in, so that tests need not sleep."""
@@ -23,12 +24,14 @@ class Settings:
         registry: Directory that the federation's server publishes into.
         keys: Secret; never printed.
         clock: What time it is.
+        password_cost: Of hashing one password.
     """
 
     database_url: str
     registry: Path
     keys: Keys
     clock: Clock = time.time
+    password_cost: PasswordCost = PRODUCTION_COST
 
     def __repr__(self) -> str:
         """Leave out the database's address and the keys."""

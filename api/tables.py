@@ -24,6 +24,7 @@ metadata = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
     }
 )
 
@@ -102,3 +103,42 @@ figures = Table(
     Column("estimates", Text, nullable=False, comment="as released, JSON"),
 )
 """Anonymous and frozen: no link to a device."""
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="random"),
+    Column("name", String(32), nullable=False, unique=True, comment="chosen by the person; need not be theirs"),
+    Column("password_hash", String(255), nullable=False, comment="argon2id with its salt and cost"),
+    Column("role", String(8), nullable=False),
+    CheckConstraint("role IN ('person', 'operator')", name="role"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="random; in access tokens as sid"),
+    Column("person_id", String(32), ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    Column("token_hash", String(64), nullable=False, comment="SHA-256 of the one refresh token that is good"),
+    Column("started_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, comment="deleted soon after"),
+    Index("ix_sessions_person_id", "person_id"),
+    Index("ix_sessions_expires_at", "expires_at"),
+)
+"""A login on one device; it goes with a logout, with the reuse of an old refresh token, or with the person."""
+
+throttle_periods = Table(
+    "throttle_periods",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False, comment="quarters of an hour since 1970"),
+    Column("salt", LargeBinary, nullable=False, comment="random; without it nobody can tell whom a row counts"),
+)
+
+throttle_counts = Table(
+    "throttle_counts",
+    metadata,
+    Column("period", BigInteger, ForeignKey("throttle_periods.number", ondelete="CASCADE"), primary_key=True),
+    Column("subject", String(64), primary_key=True, comment="keyed hash of a login name or a network address"),
+    Column("attempts", Integer, nullable=False),
+)
+"""Attempts to log in or to sign up; deleted with their period."""

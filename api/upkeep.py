@@ -1,4 +1,4 @@
-"""What the running API does by itself: releases windows on their day and forgets old nonces."""
+"""What the running API does by itself: releases windows on their day and forgets what expired."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.context import Context
 from api.database import transaction
 from api.devices.repository import forget_nonces
+from api.people.repository import forget_sessions
+from api.people.throttle import forget_attempts
 from api.statistics.service import release_due_windows
 
 UPKEEP_SECONDS = 60.0
@@ -28,9 +30,11 @@ async def keep_up(context: Context) -> None:
 
 
 def run_upkeep(context: Context) -> None:
-    """Release the windows whose day has come and delete the nonces that expired."""
+    """Release the windows whose day has come and delete the nonces, sessions and counts that expired."""
     now = context.settings.now
     with transaction(context.engine) as connection:
         forget_nonces(connection, int(now.timestamp()))
+        forget_sessions(connection, int(now.timestamp()))
+        forget_attempts(connection, now.timestamp())
         for closed in release_due_windows(connection, now):
             _log.info("window %s: %s, %d reports", closed.window.name, closed.state.value, closed.reports)

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, create_engine, text
 from api.app import create_app
 from api.database import connect_database, migrate_database
 from api.keys import Keys, load_keys, make_keys
+from api.people.passwords import PasswordCost
 from api.settings import Settings
 from api.tables import metadata
 from fl_client.api_client import ApiClient
@@ -26,6 +27,8 @@ from models.domain.consent import Purpose
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it would rather have a client that nothing else of ours uses
     from starlette.testclient import TestClient
+
+CHEAP = PasswordCost(memory_kib=8, passes=1, for_tests=True)
 
 MONDAY = datetime(2026, 11, 16, 0, 0, tzinfo=UTC)
 
@@ -147,7 +150,7 @@ def make_api(keys: Keys, tmp_path: Path) -> Iterator[Callable[[str], Api]]:
 
     def make(url: str) -> Api:
         clock = SettableClock()
-        app = create_app(Settings(url, tmp_path / "registry", keys, clock))
+        app = create_app(Settings(url, tmp_path / "registry", keys, clock, CHEAP))
         connection = TestClient(app, raise_server_exceptions=False)
         connection.__enter__()
         opened.append(connection)

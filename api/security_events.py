@@ -1,0 +1,57 @@
+"""Every event that a guard would want to hear of goes through one function, in the transaction that it belongs to."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from sqlalchemy import Connection
+
+_log = logging.getLogger("hearsay.security")
+
+
+class SecurityEvent(StrEnum):
+    """What happened."""
+
+    SIGNED_UP = "signed-up"
+    OPERATOR_CREATED = "operator-created"
+    LOGGED_IN = "logged-in"
+    LOGIN_REFUSED = "login-refused"
+    LOGIN_THROTTLED = "login-throttled"
+    LOGGED_OUT = "logged-out"
+    LOGGED_OUT_EVERYWHERE = "logged-out-everywhere"
+    REFRESH_TOKEN_REUSED = "refresh-token-reused"  # noqa: S105 - an event's name
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - an event's name
+    PERSON_REMOVED = "person-removed"
+
+
+_ALARMING = (SecurityEvent.LOGIN_THROTTLED, SecurityEvent.REFRESH_TOKEN_REUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it.
+
+    Attributes:
+        id: Random id of a person or device; never a name or a network address. Empty where nobody is known.
+    """
+
+    kind: Literal["person", "operator", "device", "nobody"]
+    id: str = ""
+
+
+NOBODY = Actor("nobody")
+
+
+def record_event(connection: Connection, event: SecurityEvent, actor: Actor) -> None:
+    """Record an event. The log names what happened and the kind of actor, never who.
+
+    Args:
+        connection: The transaction that carries the event out: if it fails, nothing happened.
+        event: What happened.
+        actor: Who did it.
+    """
+    level = logging.WARNING if event in _ALARMING else logging.INFO
+    _log.log(level, "%s by %s on %s", event.value, actor.kind, connection.dialect.name)
