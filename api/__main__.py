@@ -56,7 +56,8 @@ def _migrate(options: argparse.Namespace) -> None:
     engine = connect_database(options.database)
     revision = migrate_database(engine)
     engine.dispose()
-    print_json({"revision": revision, "keys_made": [path.name for path in made]})
+    authority = load_keys(options.keys).authority.public_key().public_bytes_raw().hex()
+    print_json({"revision": revision, "keys_made": [path.name for path in made], "enrolment_authority": authority})
 
 
 def _create_operator(options: argparse.Namespace) -> None:

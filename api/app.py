@@ -21,6 +21,7 @@ from api.context import Context
 from api.database import connect_database
 from api.devices.endpoints import router as devices
 from api.documentation import DESCRIPTION, VERSION, describe
+from api.guardians.endpoints import router as guardians
 from api.limits import BodyLimit, FaultBarrier
 from api.people.endpoints import router as people
 from api.people.passwords import Passwords
@@ -46,7 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.context = context
-    for router in (people, devices, consents, statistics, releases, health.router):
+    for router in (people, devices, consents, guardians, statistics, releases, health.router):
         app.include_router(router)
     _answer_errors(app)
     app.add_middleware(BodyLimit)

@@ -36,6 +36,9 @@ _TOKEN_SCHEME = "accessToken"  # noqa: S105 - a name
 BEARER_OPERATION: dict[str, Any] = {"security": [{_TOKEN_SCHEME: []}]}
 """Marks an operation as one that needs a person's access token."""
 
+SIGNED_AND_BEARER_OPERATION: dict[str, Any] = {"security": [{_SIGNATURE_SCHEME: [], _TOKEN_SCHEME: []}]}
+"""Marks a signed operation that needs a person's access token beside the signature."""
+
 Responses = dict[int | str, dict[str, Any]]
 
 

@@ -25,6 +25,13 @@ class SecurityEvent(StrEnum):
     REFRESH_TOKEN_REUSED = "refresh-token-reused"  # noqa: S105 - an event's name
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - an event's name
     PERSON_REMOVED = "person-removed"
+    DEVICE_ENROLLED = "device-enrolled"
+    DEVICE_SECRET_ROTATED = "device-secret-rotated"  # noqa: S105 - an event's name
+    DEVICE_REMOVED = "device-removed"
+    CONSENT_GIVEN = "consent-given"
+    CONSENT_WITHDRAWN = "consent-withdrawn"
+    GUARDIAN_RECORDED = "guardian-recorded"
+    GUARDIAN_WITHDREW = "guardian-withdrew"
 
 
 _ALARMING = (SecurityEvent.LOGIN_THROTTLED, SecurityEvent.REFRESH_TOKEN_REUSED)

@@ -67,6 +67,7 @@ consents = Table(
     Column("language", String(2), nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
     Column("receipt", String(32), nullable=False, comment="random; the person has it too"),
+    Column("guardian_record", String(32), nullable=True, comment="of a child under 14: what a guardian consented by"),
     CheckConstraint("purpose IN ('detection', 'training', 'statistics')", name="purpose"),
     Index("ix_consents_device_id_purpose_id", "device_id", "purpose", "id"),
 )
@@ -142,3 +143,58 @@ throttle_counts = Table(
     Column("attempts", Integer, nullable=False),
 )
 """Attempts to log in or to sign up; deleted with their period."""
+
+next_secrets = Table(
+    "next_secrets",
+    metadata,
+    _device_column(primary=True),
+    Column("sealed_secret", LargeBinary, nullable=False, comment="AES-256-GCM, bound to the id"),
+    Column("encryption_key", String(16), nullable=False, comment="id of the key that sealed it"),
+)
+"""A secret that was handed out and not used yet; its first use puts it in the old one's place."""
+
+training_keys = Table(
+    "training_keys",
+    metadata,
+    _device_column(primary=True),
+    Column("node_key", LargeBinary, nullable=False, unique=True, comment="public; Flower's, EC P-384, DER"),
+    Column("identity_key", LargeBinary, nullable=False, unique=True, comment="public; Ed25519, 32 bytes"),
+    Column("registration", String(40), nullable=True, comment="order that let the node in; null while it is out"),
+)
+"""Go with the consent to training."""
+
+device_links = Table(
+    "device_links",
+    metadata,
+    _device_column(primary=True),
+    Column("person_id", String(32), ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    Index("ix_device_links_person_id", "person_id"),
+)
+"""Which devices a person said are theirs; a device needs no person."""
+
+guardian_records = Table(
+    "guardian_records",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="random; the guardian is given it"),
+    Column("purpose", String(16), nullable=False),
+    Column("reference", String(64), nullable=False, comment="where the operator keeps how the guardian was verified"),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column(
+        "device_id",
+        String(32),
+        ForeignKey("devices.id", ondelete="CASCADE"),
+        nullable=True,
+        comment="the child's, from the first use on",
+    ),
+    CheckConstraint("purpose IN ('detection', 'training', 'statistics')", name="purpose"),
+    Index("ix_guardian_records_device_id", "device_id"),
+)
+"""A guardian's consent for a child under 14 (PIPA 22-2): no name and no date of birth."""
+
+pending_orders = Table(
+    "pending_orders",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("content", Text, nullable=False, comment="JSON, as it will stand in the registry"),
+)
+"""Orders on their way into the registry: made in a request's own transaction, written right after it."""

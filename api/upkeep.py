@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.context import Context
 from api.database import transaction
 from api.devices.repository import forget_nonces
+from api.orders.service import publish_orders
 from api.people.repository import forget_sessions
 from api.people.throttle import forget_attempts
 from api.statistics.service import release_due_windows
@@ -30,7 +31,7 @@ async def keep_up(context: Context) -> None:
 
 
 def run_upkeep(context: Context) -> None:
-    """Release the windows whose day has come and delete the nonces, sessions and counts that expired."""
+    """Release the windows whose day has come, write the orders that wait, and delete what expired."""
     now = context.settings.now
     with transaction(context.engine) as connection:
         forget_nonces(connection, int(now.timestamp()))
@@ -38,3 +39,4 @@ def run_upkeep(context: Context) -> None:
         forget_attempts(connection, now.timestamp())
         for closed in release_due_windows(connection, now):
             _log.info("window %s: %s, %d reports", closed.window.name, closed.state.value, closed.reports)
+    publish_orders(context)

@@ -4,173 +4,40 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ssl
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
 
+from fl_client.api_answers import Consent, ConsentText, CurrentRelease, Figure, ReportReceipt, WithdrawalReceipt
+from fl_client.api_connection import NOT_UNDERSTOOD, send, understand
 from fl_client.request_signing import Credentials, DeviceSignature
 from fl_client.statistics import Report
+from fl_client.training_keys import TrainingKeys
 from models.domain.consent import Purpose
 from models.domain.window import Window
-from models.errors import (
-    BadInputError,
-    ConsentRefusedError,
-    HearsayError,
-    RefusedError,
-    SignatureRefusedError,
-    UnreachableError,
-    UsageError,
-)
-
-TIMEOUT_SECONDS = 10.0
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+from models.errors import UnreachableError, UsageError
 
 _Answer = TypeVar("_Answer")
-
-
-class ReportRefusedError(RefusedError):
-    """The API takes no report for that window, or has another one of this device."""
-
-
-class NotReleasedError(RefusedError):
-    """There is no figure for that window: it is not its day yet, or too few devices reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentText:
-    """What a person is shown before consenting; the four items of PIPA 15(2)."""
-
-    purpose: Purpose
-    version: str
-    language: str
-    aim: str
-    items: str
-    retention: str
-    refusal: str
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """What the API holds for one purpose; without ``recorded_at`` nothing was ever said."""
-
-    purpose: Purpose
-    given: bool
-    text_version: str | None = None
-    language: str | None = None
-    recorded_at: datetime | None = None
-    receipt: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawalReceipt:
-    """What the person keeps after a withdrawal.
-
-    Attributes:
-        reports_destroyed: Reports on windows that were still open.
-    """
-
-    purpose: Purpose
-    withdrawn_at: datetime
-    receipt: str
-    reports_destroyed: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReportReceipt:
-    """The API has the report until its window's figures are made."""
-
-    window: str
-    collected_until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Which share of the devices holds a value: unbiased, with its interval cut to 0 and 1."""
-
-    share: float
-    standard_error: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A released figure.
-
-    Attributes:
-        epsilon: Local differential privacy of one device's answer.
-        reports: Devices that answered.
-        confidence: Of each value's interval by itself.
-        estimates: By value.
-    """
-
-    metric: str
-    window: str
-    epsilon: float
-    reports: int
-    confidence: float
-    estimates: dict[str, Estimate]
-
-
-@dataclass(frozen=True, slots=True)
-class ReleasedFile:
-    """A file of a release; the size is in bytes."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentRelease:
-    """The newest release, as told to people. Nothing is installed on its word: see ``fl_client.releases``."""
-
-    version: int
-    rollout_percent: int
-    notes: str
-    files: tuple[ReleasedFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Enrolment:
     device_id: str
     secret: str
+    certificate: str | None = None
 
 
-def open_connection(url: str, ca_file: Path | None = None) -> httpx.Client:
-    """Return connections to the API at an address. Many devices of a simulation may share them.
+@dataclass(frozen=True, slots=True)
+class _Certified:
+    certificate: str
 
-    Args:
-        url: Such as ``https://api.example.org``; plain HTTP on loopback only.
-        ca_file: Certificates to trust instead of the system's.
 
-    Raises:
-        UsageError: The address is no address, or plain HTTP beyond loopback.
-        BadInputError: The certificates can't be read.
-    """
-    try:
-        host, scheme = httpx.URL(url).host, httpx.URL(url).scheme
-    except httpx.InvalidURL:
-        host, scheme = "", ""
-    if scheme not in ("http", "https") or not host:
-        raise UsageError("expected the API's address as https://HOST or, on loopback, http://HOST:PORT")
-    if scheme == "http" and host not in _LOOPBACK:
-        raise UsageError(f"plain HTTP is for loopback only, not {host}: use https")
-    return httpx.Client(
-        base_url=url,
-        timeout=TIMEOUT_SECONDS,
-        verify=_trust(ca_file) if scheme == "https" else False,
-        trust_env=host not in _LOOPBACK,
-        follow_redirects=False,
-    )
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    secret: str
 
 
 class ApiClient:
@@ -189,13 +56,35 @@ class ApiClient:
         self._connection = connection
         self._signature = None if credentials is None else DeviceSignature(credentials, now)
 
-    def enroll(self) -> Credentials:
-        """Enrol a new device and return its credentials. They are shown this once: store them encrypted."""
-        answer = self._ask(_Enrolment, "POST", "/v1/devices")
-        try:
-            return Credentials(answer.device_id, base64.b64decode(answer.secret, validate=True))
-        except binascii.Error:
-            raise UnreachableError(_NOT_UNDERSTOOD) from None
+    def enroll(self, keys: TrainingKeys | None = None) -> Credentials:
+        """Enrol a new device and return its credentials. They are shown this once: store them encrypted.
+
+        Args:
+            keys: What it will train under; they can be sent later, too.
+        """
+        body = None if keys is None else {"training_keys": _spell_keys(keys)}
+        answer = self._ask(_Enrolment, "POST", "/v1/devices", json=body)
+        certificate = None if answer.certificate is None else _decode(answer.certificate)
+        return Credentials(answer.device_id, _decode(answer.secret), certificate)
+
+    def send_training_keys(self, keys: TrainingKeys) -> bytes:
+        """Bring keys to train under, or others in place of them, and return the identity key's certificate."""
+        answer = self._ask(_Certified, "PUT", "/v1/devices/self/training-keys", json=_spell_keys(keys), signed=True)
+        return _decode(answer.certificate)
+
+    def rotate_secret(self, credentials: Credentials) -> Credentials:
+        """Return credentials with another secret. The old one works until the new one is used: store it first."""
+        answer = self._ask(_Secret, "POST", "/v1/devices/self/secret", signed=True)
+        return replace(credentials, secret=_decode(answer.secret))
+
+    def link_person(self, access_token: str) -> None:
+        """Say that this device is the person's who holds an access token."""
+        headers = {"Authorization": f"Bearer {access_token}"}
+        self._send("PUT", "/v1/devices/self/person", headers=headers, signed=True)
+
+    def unlink_person(self) -> None:
+        """Make this device nobody's again."""
+        self._send("DELETE", "/v1/devices/self/person", signed=True)
 
     def leave(self) -> None:
         """Destroy the device at the API with everything that is tied to it."""
@@ -205,9 +94,17 @@ class ApiClient:
         """Return the texts in force."""
         return self._ask(tuple[ConsentText, ...], "GET", "/v1/consents/texts")
 
-    def give_consent(self, text: ConsentText) -> Consent:
-        """Record that the person consented under a text that they were shown."""
-        body = {"purpose": text.purpose.value, "text_version": text.version, "language": text.language}
+    def give_consent(self, text: ConsentText, guardian_record: str | None = None) -> Consent:
+        """Record that the person consented under a text that they were shown.
+
+        Args:
+            text: What they were shown.
+            guardian_record: Given to the guardian of a child under 14; without it the person declares to be older.
+        """
+        body: dict[str, Any] = {"purpose": text.purpose.value, "text_version": text.version, "language": text.language}
+        body["is_under_14"] = guardian_record is not None
+        if guardian_record is not None:
+            body["guardian_record"] = guardian_record
         return self._ask(Consent, "POST", "/v1/consents", json=body, signed=True)
 
     def consents(self) -> tuple[Consent, ...]:
@@ -247,63 +144,27 @@ class ApiClient:
         return self._ask(CurrentRelease, "GET", "/v1/releases/current")
 
     def _ask(self, form: type[_Answer], method: str, path: str, *, signed: bool = False, **content: Any) -> _Answer:
-        response = self._send(method, path, signed=signed, **content)
-        try:
-            answer: _Answer = _adapter(cast(Hashable, form)).validate_json(response.content)
-        except ValidationError:
-            raise UnreachableError(_NOT_UNDERSTOOD) from None
-        return answer
+        return understand(form, self._send(method, path, signed=signed, **content))
 
     def _send(self, method: str, path: str, *, signed: bool, **content: Any) -> httpx.Response:
         if signed and self._signature is None:
             raise UsageError("this device is not enrolled: enroll first")
-        try:
-            response = self._connection.request(method, path, auth=self._signature if signed else None, **content)
-        except httpx.HTTPError as error:
-            raise UnreachableError(f"the API doesn't answer: {type(error).__name__}") from None
-        if response.is_success:
-            return response
-        raise _error_of(response)
+        return send(self._connection, method, path, auth=self._signature if signed else None, **content)
 
 
-_NOT_UNDERSTOOD = "the API's answer is not one that this client understands"
-
-_ERRORS: Mapping[str, type[HearsayError]] = {
-    "signature-refused": SignatureRefusedError,
-    "clock-skew": SignatureRefusedError,
-    "nonce-replayed": SignatureRefusedError,
-    "consent-missing": ConsentRefusedError,
-    "report-conflict": ReportRefusedError,
-    "window-not-open": ReportRefusedError,
-    "figure-not-released": NotReleasedError,
-    "no-release": NotReleasedError,
-}
+def _spell_keys(keys: TrainingKeys) -> dict[str, str]:
+    public, (node_proof, identity_proof) = keys.public, keys.proofs()
+    spelled = {
+        "node_key": public.node_key,
+        "identity_key": public.identity_key,
+        "node_proof": node_proof,
+        "identity_proof": identity_proof,
+    }
+    return {name: base64.b64encode(value).decode() for name, value in spelled.items()}
 
 
-def _error_of(response: httpx.Response) -> HearsayError:
-    problem = _problem_of(response)
-    slug = str(problem.get("type", "")).rpartition("/")[2]
-    said = str(problem.get("detail") or f"HTTP status {response.status_code}")
-    if response.is_server_error:
-        return UnreachableError(f"the API can't carry the request out: {said}")
-    return _ERRORS.get(slug, RefusedError)(said)
-
-
-def _problem_of(response: httpx.Response) -> dict[str, Any]:
+def _decode(value: str) -> bytes:
     try:
-        problem = response.json()
-    except ValueError:
-        return {}
-    return problem if isinstance(problem, dict) else {}
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-    except (OSError, ssl.SSLError):
-        raise BadInputError(f"{ca_file} holds no certificates that can be used") from None
-
-
-@cache
-def _adapter(form: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(cast(Any, form))
+        return base64.b64decode(value, validate=True)
+    except binascii.Error:
+        raise UnreachableError(NOT_UNDERSTOOD) from None

@@ -23,10 +23,12 @@ class Credentials:
     Attributes:
         device_id: Random; given by the API at enrolment.
         secret: Sensitive: whoever has it is this device.
+        certificate: The enrolment authority's, of the device's identity key; ``None`` where it has none.
     """
 
     device_id: str
     secret: bytes
+    certificate: bytes | None = None
 
     def __repr__(self) -> str:
         """Leave the secret out."""

@@ -8,37 +8,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+OWNER_ONLY = 0o600
+READABLE_BY_ALL = 0o644
+"""Mode of what is published: whoever reads it may be another user."""
 
-def write_durably(path: Path, content: bytes) -> None:
+
+def write_durably(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
     """Replace a file in one step: readers see the old content or the new, never a part.
 
     Raises:
         OSError: The folder is full, read-only or not a folder; the old content stays.
     """
-    with _written_beside(path, content) as unfinished:
+    with _written_beside(path, content, mode) as unfinished:
         os.replace(unfinished, path)
     _sync_folder(path.parent)
 
 
-def create_durably(path: Path, content: bytes) -> None:
-    """Make a file in one step, readable by its owner only; one that is there already is never replaced.
+def create_durably(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
+    """Make a file in one step; one that is there already is never replaced.
 
     Raises:
         FileExistsError: There is something of that name.
         OSError: The folder is full, read-only or not a folder.
     """
-    with _written_beside(path, content) as unfinished:
+    with _written_beside(path, content, mode) as unfinished:
+        # A hard link fails where the name is taken: unlike a rename it can't overwrite, whoever else is writing.
         os.link(unfinished, path)
     _sync_folder(path.parent)
 
 
 @contextmanager
-def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
+def _written_beside(path: Path, content: bytes, mode: int) -> Iterator[Path]:
     """Give a file of another name in the same folder with all the content on the disk; it is gone afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

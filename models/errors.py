@@ -152,5 +152,13 @@ class RoundAbortedError(RefusedError):
         super().__init__(f"the secure round was aborted: {reason}")
 
 
+class RegistryError(BadInputError):
+    """The registry's folder or one of its records can't be used."""
+
+
+class RecordExistsError(RefusedError):
+    """A record of that name is there already; records are never overwritten."""
+
+
 class GateRefusedError(RefusedError):
     """A model was not good enough on the server's acceptance set to be released."""

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import httpx
 
-from fl_client.api_client import ApiClient, ConsentText, Figure, NotReleasedError
+from fl_client.api_answers import ConsentText, Figure
+from fl_client.api_client import ApiClient
+from fl_client.api_connection import NotReleasedError
 from fl_client.statistics import NO_CALL, Report, ReportBook, make_report
 from models.detector.decision import decide
 from models.detector.runtime import OnnxDetector

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fl_client.api_client import open_connection
+from fl_client.api_connection import open_connection
 from fl_server.registry import Registry, create_registry
 from fl_server.release.gate import Condition
 from models.corpus.scenario import load_scenarios

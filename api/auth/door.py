@@ -25,6 +25,7 @@ from api.devices.vault import open_secret
 from api.documentation import problems
 from api.limits import body_of
 from api.problems import Problem, ProblemError
+from api.security_events import Actor
 from models.domain.consent import Purpose
 from models.domain.signature import CLOCK_SKEW_SECONDS
 
@@ -48,6 +49,11 @@ class DeviceCall:
     device_id: str
     now: datetime
 
+    @property
+    def actor(self) -> Actor:
+        """Who is named where the request is recorded."""
+        return Actor("device", self.device_id)
+
 
 class Door:
     """One request that is still to be let in.
@@ -68,27 +74,45 @@ class Door:
             ProblemError: The signature is refused, or the consent is missing.
         """
         signature: VerifiedSignature | None = None
-        settings = self._context.settings
         try:
             with transaction(self._context.engine) as connection:
                 signature = self._verify(connection)
                 if self.purpose is not None:
                     require_consent(connection, signature.device_id, self.purpose)
-                yield DeviceCall(connection, signature.device_id, settings.now)
+                yield DeviceCall(connection, signature.device_id, self._context.settings.now)
         except ProblemError:
             self._keep_nonce(signature)
             raise
 
     def _verify(self, connection: Connection) -> VerifiedSignature:
-        settings = self._context.settings
-
-        def find_secret(device_id: str) -> bytes | None:
-            sealed = repository.find_secret(connection, device_id)
-            return None if sealed is None else open_secret(settings.keys.encryption, device_id, sealed)
-
-        signature = verify_signature(_signed_message(self._request), find_secret, settings.clock())
+        signature = self._verify_secret(connection)
         if not repository.use_nonce(connection, signature.device_id, signature.nonce, _forget_at(signature)):
             raise ProblemError(Problem.NONCE_REPLAYED, "sign every request anew, with a nonce of its own")
+        return signature
+
+    def _verify_secret(self, connection: Connection) -> VerifiedSignature:
+        """Verify under the device's secret, or under the one that waits, which the first use confirms."""
+        settings, waiting = self._context.settings, {}
+
+        def find_secret(device_id: str) -> bytes | None:
+            stored = repository.find_secrets(connection, device_id)
+            if stored is None:
+                return None
+            if stored.waiting is not None:
+                waiting[device_id] = stored.waiting
+            return open_secret(settings.keys.encryption, device_id, stored.current)
+
+        def find_waiting(device_id: str) -> bytes | None:
+            return open_secret(settings.keys.encryption, device_id, waiting[device_id])
+
+        message = _signed_message(self._request)
+        try:
+            return verify_signature(message, find_secret, settings.clock())
+        except ProblemError as refusal:
+            if not waiting or refusal.problem is not Problem.SIGNATURE_REFUSED:
+                raise
+        signature = verify_signature(message, find_waiting, settings.clock())
+        repository.confirm_secret(connection, signature.device_id, waiting[signature.device_id])
         return signature
 
     def _keep_nonce(self, signature: VerifiedSignature | None) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from api.auth.door import SIGNED, SignedDoor
 from api.consents import service
 from api.consents.repository import LedgerEntry
 from api.consents.schemas import ConsentAnswer, ConsentRequest, TextAnswer, WithdrawalAnswer
+from api.consents.service import GivenConsent
 from api.consents.texts import TEXTS, Language
+from api.context import context_of
 from api.documentation import SIGNED_OPERATION, problems
+from api.orders.service import publish_orders
 from api.problems import Problem
+from api.security_events import SecurityEvent, record_event
 from models.domain.consent import Purpose
 
 router = APIRouter(prefix="/v1/consents", tags=["consents"])
@@ -26,15 +30,19 @@ def read_texts() -> list[TextAnswer]:
 
 @router.post(
     "",
-    responses=SIGNED | problems(Problem.CONSENT_TEXT_OUTDATED, Problem.MALFORMED, Problem.INVALID),
+    responses=SIGNED
+    | problems(Problem.CONSENT_TEXT_OUTDATED, Problem.GUARDIAN_MISSING, Problem.MALFORMED, Problem.INVALID),
     openapi_extra=SIGNED_OPERATION,
 )
-def give_consent(consent: ConsentRequest, door: SignedDoor) -> ConsentAnswer:
+def give_consent(consent: ConsentRequest, door: SignedDoor, request: Request) -> ConsentAnswer:
     """Record a consent to one purpose. Each purpose is asked for apart; none is a condition of another."""
+    given = GivenConsent(
+        consent.purpose, consent.text_version, consent.language, consent.is_under_14, consent.guardian_record
+    )
     with door.open() as call:
-        entry = service.give_consent(
-            call.connection, call.device_id, consent.purpose, consent.text_version, consent.language, call.now
-        )
+        entry = service.give_consent(call.connection, call.device_id, given, call.now)
+        record_event(call.connection, SecurityEvent.CONSENT_GIVEN, call.actor)
+    publish_orders(context_of(request))
     return _answer(entry)
 
 
@@ -50,15 +58,19 @@ def list_consents(door: SignedDoor) -> list[ConsentAnswer]:
 
 
 @router.delete("/{purpose}", responses=SIGNED | problems(Problem.INVALID), openapi_extra=SIGNED_OPERATION)
-def withdraw_consent(purpose: Purpose, door: SignedDoor) -> WithdrawalAnswer:
+def withdraw_consent(purpose: Purpose, door: SignedDoor, request: Request) -> WithdrawalAnswer:
     """Withdraw a consent and destroy what it allowed to keep. Done twice, the answer names the first withdrawal."""
     with door.open() as call:
         withdrawal = service.withdraw_consent(call.connection, call.device_id, purpose, call.now)
+        record_event(call.connection, SecurityEvent.CONSENT_WITHDRAWN, call.actor)
+    publish_orders(context_of(request))
     return WithdrawalAnswer(
         purpose=purpose,
         withdrawn_at=_moment(withdrawal.entry.recorded_at),
         receipt=withdrawal.entry.receipt,
         reports_destroyed=withdrawal.reports_destroyed,
+        keys_destroyed=withdrawal.expulsion.keys_destroyed,
+        node_removal_ordered=withdrawal.expulsion.removal_ordered,
     )
 
 

@@ -17,6 +17,7 @@ class LedgerEntry:
     Attributes:
         recorded_at: Seconds since 1970.
         receipt: Random; names this entry towards the person.
+        guardian_record: What a guardian consented by, ``None`` for people of 14 and older.
     """
 
     purpose: Purpose
@@ -25,6 +26,7 @@ class LedgerEntry:
     language: str
     recorded_at: int
     receipt: str
+    guardian_record: str | None = None
 
 
 def append_entry(connection: Connection, device_id: str, entry: LedgerEntry) -> None:
@@ -38,6 +40,7 @@ def append_entry(connection: Connection, device_id: str, entry: LedgerEntry) -> 
             language=entry.language,
             recorded_at=entry.recorded_at,
             receipt=entry.receipt,
+            guardian_record=entry.guardian_record,
         )
     )
 
@@ -52,4 +55,12 @@ def last_entry(connection: Connection, device_id: str, purpose: Purpose) -> Ledg
     ).first()
     if row is None:
         return None
-    return LedgerEntry(Purpose(row.purpose), row.given, row.text_version, row.language, row.recorded_at, row.receipt)
+    return LedgerEntry(
+        Purpose(row.purpose),
+        row.given,
+        row.text_version,
+        row.language,
+        row.recorded_at,
+        row.receipt,
+        row.guardian_record,
+    )

@@ -12,6 +12,10 @@ from models.domain.consent import Purpose
 
 Version = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}$", examples=["2026-11"])]
 
+GuardianRecordId = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{32}$", max_length=32, examples=["7c9e6679f3d04f2b8a5d1c0b9e8f7a6d"])
+]
+
 
 class TextAnswer(BaseModel):
     """A consent text, with the four items of PIPA 15(2)."""
@@ -32,12 +36,27 @@ class ConsentRequest(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"purpose": "statistics", "text_version": "2026-11", "language": "ko"}]},
+        json_schema_extra={
+            "examples": [
+                {"purpose": "statistics", "text_version": "2026-11", "language": "ko", "is_under_14": False},
+                {
+                    "purpose": "statistics",
+                    "text_version": "2026-11",
+                    "language": "ko",
+                    "is_under_14": True,
+                    "guardian_record": "7c9e6679f3d04f2b8a5d1c0b9e8f7a6d",
+                },
+            ]
+        },
     )
 
     purpose: Purpose
     text_version: Version
     language: Language
+    is_under_14: bool = Field(strict=True, description="As the person says; no date of birth is asked for.")
+    guardian_record: GuardianRecordId | None = Field(
+        default=None, description="Needed under 14: what the operator gave a guardian who was verified."
+    )
 
 
 class ConsentAnswer(BaseModel):
@@ -77,6 +96,8 @@ class WithdrawalAnswer(BaseModel):
                     "withdrawn_at": "2026-11-21T03:00:00Z",
                     "receipt": "7c9e6679f3d04f2b8a5d1c0b9e8f7a6d",
                     "reports_destroyed": 1,
+                    "keys_destroyed": False,
+                    "node_removal_ordered": False,
                 }
             ]
         }
@@ -88,3 +109,5 @@ class WithdrawalAnswer(BaseModel):
     reports_destroyed: int = Field(
         description="Reports on windows that were still open; released figures hold no link."
     )
+    keys_destroyed: bool = Field(description="The keys that the device trained under are deleted.")
+    node_removal_ordered: bool = Field(description="The server that trains was told to ask this device no more.")

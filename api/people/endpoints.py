@@ -10,9 +10,13 @@ from fastapi import APIRouter, Path, Request, Response
 from api.auth.bearer import LOGGED_IN, Person
 from api.context import context_of
 from api.database import transaction
+from api.devices.repository import devices_of
+from api.devices.service import remove_device
 from api.documentation import BEARER_OPERATION, problems
+from api.orders.service import publish_orders
 from api.people import repository, service
 from api.people.schemas import (
+    DeviceAnswer,
     NameAndPassword,
     NewPassword,
     PersonAnswer,
@@ -27,6 +31,8 @@ from api.security_events import SecurityEvent, record_event
 router = APIRouter(prefix="/v1/people", tags=["people"])
 
 SessionName = Annotated[str, Path(pattern=r"^(current|[0-9a-f]{32})$", examples=["current"])]
+
+DeviceId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["5b0f2d0c9e6f4a57a3c1de8b7f204c19"])]
 
 _ASKS_PASSWORD = (
     Problem.LOGIN_REFUSED,
@@ -149,11 +155,37 @@ def change_password(given: NewPassword, person: Person, request: Request, respon
 
 
 @router.delete("/self", status_code=204, responses=LOGGED_IN, openapi_extra=BEARER_OPERATION)
-def remove_person(person: Person) -> None:
-    """Destroy this person's account with everything that is tied to it."""
+def remove_person(person: Person, request: Request) -> None:
+    """Destroy this person's account with everything that is tied to it, the devices linked to it too."""
     with person.open() as call:
+        for device_id in devices_of(call.connection, call.person_id):
+            remove_device(call.connection, device_id, call.now)
         repository.remove_person(call.connection, call.person_id)
         record_event(call.connection, SecurityEvent.PERSON_REMOVED, call.actor)
+    publish_orders(context_of(request))
+
+
+@router.get("/self/devices", responses=LOGGED_IN, openapi_extra=BEARER_OPERATION)
+def list_devices(person: Person) -> list[DeviceAnswer]:
+    """The devices that were linked to this person."""
+    with person.open(write=False) as call:
+        return [DeviceAnswer(device_id=device_id) for device_id in devices_of(call.connection, call.person_id)]
+
+
+@router.delete(
+    "/self/devices/{device_id}",
+    status_code=204,
+    responses=LOGGED_IN | problems(Problem.NOT_FOUND, Problem.INVALID),
+    openapi_extra=BEARER_OPERATION,
+)
+def revoke_device(device_id: DeviceId, person: Person, request: Request) -> None:
+    """Destroy one of this person's devices, such as a phone that was lost."""
+    with person.open() as call:
+        if device_id not in devices_of(call.connection, call.person_id):
+            raise ProblemError(Problem.NOT_FOUND, "this person has no such device")
+        remove_device(call.connection, device_id, call.now)
+        record_event(call.connection, SecurityEvent.DEVICE_REMOVED, call.actor)
+    publish_orders(context_of(request))
 
 
 def _answer(tokens: Tokens, response: Response) -> TokenAnswer:

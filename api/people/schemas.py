@@ -110,3 +110,9 @@ class SessionAnswer(BaseModel):
     started_at: datetime
     expires_at: datetime = Field(description="Moves on while it is used, to 180 days after its start at most.")
     current: bool = Field(description="This is the one that asks.")
+
+
+class DeviceAnswer(BaseModel):
+    """A device that was linked to a person."""
+
+    device_id: str

@@ -25,8 +25,10 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
-from fl_server.registry import Registry, RegistryError, write_in_place
+from fl_server.registry import Registry
 from fl_server.release.signing import Role, SigningKeys
+from models.durable_file import READABLE_BY_ALL, write_durably
+from models.errors import RegistryError
 
 DELEGATED_PATHS = ["releases/*", "releases/*/*"]
 """What the online releases key may sign; a star never matches a slash."""
@@ -145,7 +147,7 @@ def write_metadata(registry: Registry, role: Role, metadata: Metadata[Any]) -> b
     content = metadata.to_bytes()
     name = "timestamp.json" if role is Role.TIMESTAMP else f"{metadata.signed.version}.{role}.json"
     try:
-        write_in_place(registry.metadata / name, content)
+        write_durably(registry.metadata / name, content, READABLE_BY_ALL)
     except OSError as error:
         raise RegistryError(f"{registry.metadata}: can't be written: {error.strerror}") from error
     return content

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from tuf.api.metadata import TargetFile
 
-from fl_server.registry import Registry, RegistryError, sole_writer, write_in_place
+from fl_server.registry import Registry, sole_writer
 from fl_server.release.metadata import LIFETIMES, Lifetimes
 from fl_server.release.repository import read_online, replace_releases
 from fl_server.release.signing import SigningKeys
-from models.errors import ModelFileError, UsageError
+from models.durable_file import READABLE_BY_ALL, write_durably
+from models.errors import ModelFileError, RegistryError, UsageError
 
 RELEASED_FILES = ("detector.int8.ort", "detector.int8.onnx", "detector.json")
 """What of an exported detector reaches devices; the FP32 graph stays at home."""
@@ -195,7 +196,7 @@ def _put_file(registry: Registry, path: str, content: bytes, custom: dict[str, o
     target = TargetFile.from_data(path, content, ["sha256"])
     target.unrecognized_fields["custom"] = custom
     try:
-        write_in_place(registry.targets / target.get_prefixed_paths()[0], content)
+        write_durably(registry.targets / target.get_prefixed_paths()[0], content, READABLE_BY_ALL)
     except OSError as error:
         raise RegistryError(f"{registry.targets}: can't be written: {error.strerror}") from error
     return target

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from fl_server.registry import Registry, RegistryError, sole_writer, write_in_place
+from fl_server.registry import Registry, sole_writer
 from fl_server.release.metadata import (
     LIFETIMES,
     Lifetimes,
@@ -28,7 +28,8 @@ from fl_server.release.metadata import (
 )
 from fl_server.release.signing import ONLINE_ROLES, Role, SigningKeys
 from models.domain.release import ENROLMENT_KEY
-from models.errors import SignatureRefusedError
+from models.durable_file import READABLE_BY_ALL, write_durably
+from models.errors import RegistryError, SignatureRefusedError
 
 
 def create_repository(
@@ -191,7 +192,7 @@ def _list_enrolment_key(registry: Registry, key: bytes | None) -> list[TargetFil
         return []
     target = TargetFile.from_data(ENROLMENT_KEY, key, ["sha256"])
     try:
-        write_in_place(registry.targets / target.get_prefixed_paths()[0], key)
+        write_durably(registry.targets / target.get_prefixed_paths()[0], key, READABLE_BY_ALL)
     except OSError as error:
         raise RegistryError(f"{registry.targets}: can't be written: {error.strerror}") from error
     return [target]

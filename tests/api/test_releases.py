@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fl_client.api_client import NotReleasedError
+from fl_client.api_connection import NotReleasedError
 from tests.api.conftest import Api
 
 HASH = "ab" * 32

@@ -10,7 +10,7 @@ from api.database import transaction
 from api.problems import ProblemError
 from api.statistics.service import release_due_windows, release_window
 from api.upkeep import run_upkeep
-from fl_client.api_client import NotReleasedError, ReportRefusedError
+from fl_client.api_connection import NotReleasedError, ReportRefusedError
 from fl_client.statistics import Report
 from models.domain.consent import Purpose
 from models.domain.statistic import REPORTS_BEFORE_RELEASE, VERDICT

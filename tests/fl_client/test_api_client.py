@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from fl_client.api_client import ApiClient, NotReleasedError, ReportRefusedError, open_connection
+from fl_client.api_client import ApiClient
+from fl_client.api_connection import NotReleasedError, ReportRefusedError, open_connection
 from fl_client.request_signing import Credentials
 from fl_client.statistics import Report
 from models.domain.consent import Purpose

@@ -8,21 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from fl_server import registry as registry_module
 from fl_server.registry import (
-    RecordExistsError,
     Registry,
-    RegistryError,
-    append_record,
     append_round,
     create_registry,
     open_registry,
-    read_records,
     read_rounds,
     sole_writer,
 )
 from models.domain.round import ReplyFate, RoundReport
-from models.errors import RefusedError
+from models.errors import RecordExistsError, RefusedError, RegistryError
+from models.record import append_record, read_records
 
 
 def round_report(number: int) -> RoundReport:
@@ -82,7 +78,7 @@ def test_a_report_that_was_half_written_is_never_seen(registry: Registry, monkey
     def break_off(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(registry_module.os, "fsync", break_off)
+    monkeypatch.setattr(os, "fsync", break_off)
     with pytest.raises(RegistryError, match="No space"):
         append_round(registry, round_report(1))
     assert list(registry.rounds.iterdir()) == []
@@ -97,7 +93,7 @@ def test_a_report_that_is_being_written_is_not_seen_yet(registry: Registry, monk
         seen.append([path.name for path in registry.rounds.glob("*.json")] + list(read_records(registry.rounds)))
         real(draft, path)
 
-    monkeypatch.setattr(registry_module.os, "link", link)
+    monkeypatch.setattr(os, "link", link)
     append_round(registry, round_report(1))
     assert seen == [[]]
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from fl_server import registry as registry_module
-
 
 @contextmanager
 def disk_full_after(files: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -23,5 +21,5 @@ def disk_full_after(files: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
         real(descriptor)
 
     with monkeypatch.context() as patched:
-        patched.setattr(registry_module.os, "fsync", fsync)
+        patched.setattr(os, "fsync", fsync)
         yield

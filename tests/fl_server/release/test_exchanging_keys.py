@@ -7,11 +7,10 @@ import pytest
 from tuf.api.metadata import Metadata, Root, Timestamp
 
 from fl_client.releases import Update, trust_root, update_release
-from fl_server.registry import RegistryError
 from fl_server.release.publishing import read_releases
 from fl_server.release.repository import exchange_keys, renew
 from fl_server.release.signing import OFFLINE_ROLES, ONLINE_ROLES, Role, SigningKeys, create_keys
-from models.errors import SignatureRefusedError
+from models.errors import RegistryError, SignatureRefusedError
 from tests.fl_server.release.full_disk import disk_full_after
 from tests.release_server import Publisher, serving
 

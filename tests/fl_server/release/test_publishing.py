@@ -11,7 +11,7 @@ from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 from tuf.ngclient import Updater
 
 from fl_client.release_download import BoundedFetcher
-from fl_server.registry import RegistryError, create_registry, sole_writer
+from fl_server.registry import create_registry, sole_writer
 from fl_server.release.metadata import LIFETIMES
 from fl_server.release.publishing import (
     POINTER,
@@ -23,7 +23,7 @@ from fl_server.release.publishing import (
 )
 from fl_server.release.repository import create_repository, read_online, renew
 from fl_server.release.signing import OFFLINE_ROLES, ONLINE_ROLES, Role, create_keys
-from models.errors import ModelFileError, RefusedError, SignatureRefusedError, UsageError
+from models.errors import ModelFileError, RefusedError, RegistryError, SignatureRefusedError, UsageError
 from tests.fl_server.release.full_disk import disk_full_after
 from tests.release_server import Publisher, serving, write_export
 
