@@ -1,4 +1,4 @@
-"""The command line of the API: ``python -m api serve | migrate | create-operator | release-statistics``."""
+"""The command line of the API: ``python -m api``, one command a thing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import getpass
 import logging
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pydantic import SecretStr, ValidationError
 from api.app import create_app
 from api.context import Context
 from api.database import connect_database, migrate_database, require_current_schema, transaction
+from api.key_rotation import rotate_keys
 from api.keys import load_keys, make_keys
 from api.people.passwords import Passwords
 from api.people.schemas import NameAndPassword
@@ -58,6 +60,14 @@ def _migrate(options: argparse.Namespace) -> None:
     engine.dispose()
     authority = load_keys(options.keys).authority.public_key().public_bytes_raw().hex()
     print_json({"revision": revision, "keys_made": [path.name for path in made], "enrolment_authority": authority})
+
+
+def _rotate_keys(options: argparse.Namespace) -> None:
+    engine = connect_database(options.database)
+    require_current_schema(engine)
+    rotation = rotate_keys(engine, options.keys, retire=options.retire)
+    engine.dispose()
+    print_json(asdict(rotation))
 
 
 def _create_operator(options: argparse.Namespace) -> None:
@@ -134,6 +144,10 @@ def _parser() -> argparse.ArgumentParser:
     creating.add_argument("--name", required=True, help="login name")
     creating.set_defaults(run=_create_operator)
 
+    rotating = commands.add_parser("rotate-keys", help="new keys in place of those in use, while it runs")
+    rotating.add_argument("--retire", action="store_true", help="after a leak: take the older ones away at once")
+    rotating.set_defaults(run=_rotate_keys)
+
     releasing = commands.add_parser("release-statistics", help="close the windows whose day has come")
     releasing.add_argument("--window", help="only this one, such as 2026-W46")
     releasing.add_argument(
@@ -141,9 +155,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     releasing.set_defaults(run=_release_statistics)
 
-    for command in (serving, migrating, creating, releasing):
+    for command in (serving, migrating, creating, rotating, releasing):
         command.add_argument("--database", required=True, help="sqlite:///FILE or postgresql://USER@HOST/NAME")
-    for command in (serving, migrating, creating):
+    for command in (serving, migrating, creating, rotating):
         command.add_argument("--keys", type=Path, required=True, help="directory of the secret keys")
     return parser
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from fl_client.commands import detect_calls, update_device
 from fl_client.local_model import DEFAULT_SECONDS, LocalModel
+from fl_client.membership_commands import enroll_device, give_consent, leave_api, show_status, withdraw_consent
 from models.command import run_command
+from models.domain.consent import Purpose
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +27,58 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_detect(commands.add_parser("detect", help="judge calls as they grow"))
     _add_update(commands.add_parser("update", help="install the newest signed release"))
+    _add_enroll(commands.add_parser("enroll", help="get an id and a secret from the API, once"))
+    _add_consent(commands.add_parser("consent", help="read the text of a purpose and agree to it"))
+    _add_withdraw(commands.add_parser("withdraw", help="take a consent back, at once"))
+    _add_status(commands.add_parser("status", help="what the API holds for this device"))
+    _add_leave(commands.add_parser("leave", help="destroy this device at the API with all that is tied to it"))
     return parser
+
+
+def _add_enroll(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=lambda options: enroll_device(options.api, options.home, options.ca_file, options.json))
+    parser.add_argument("--api", required=True, metavar="URL", help="the API's address")
+    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="certificates to trust instead of the system's")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    _add_home(parser)
+
+
+def _add_consent(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(
+        command=lambda options: give_consent(
+            options.home, options.purpose, options.language, options.guardian_record, options.agree
+        )
+    )
+    parser.add_argument("--language", choices=("ko", "en"), default="ko")
+    parser.add_argument("--guardian-record", metavar="ID", help="of a child under 14: what the guardian was given")
+    parser.add_argument("--agree", metavar="VERSION", help="the text of this version was shown and agreed to elsewhere")
+    _add_purpose(parser)
+    _add_home(parser)
+
+
+def _add_withdraw(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=lambda options: withdraw_consent(options.home, options.purpose))
+    _add_purpose(parser)
+    _add_home(parser)
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=lambda options: show_status(options.home))
+    _add_home(parser)
+
+
+def _add_leave(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=lambda options: leave_api(options.home))
+    _add_home(parser)
+
+
+def _add_purpose(parser: argparse.ArgumentParser) -> None:
+    names = ", ".join(Purpose)
+    parser.add_argument("--purpose", type=Purpose, choices=list(Purpose), required=True, help=f"one of {names}")
+
+
+def _add_home(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="the device's folder")
 
 
 def _add_detect(parser: argparse.ArgumentParser) -> None:

@@ -47,7 +47,7 @@ def test_the_ledger_keeps_every_step_and_repeats_none(api: Api) -> None:
 
 def test_a_text_that_is_not_in_force_cannot_be_consented_to(api: Api) -> None:
     device = api.enrolled()
-    body = {"purpose": "statistics", "text_version": "2020-01", "language": "ko"}
+    body = {"purpose": "statistics", "text_version": "2020-01", "language": "ko", "is_under_14": False}
     response = api.connection.post("/v1/consents", json=body, auth=device._signature)
     assert (response.status_code, response.json()["type"]) == (409, "/problems/consent-text-outdated")
 

@@ -1,0 +1,102 @@
+"""A device's commands against a real API in a process of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.database import connect_database, migrate_database
+from api.keys import make_keys
+from api.process import running_api
+from fl_client.__main__ import main
+from fl_client.membership import load_membership
+from models.domain.consent import Purpose
+from models.domain.order import admitted_nodes, parse_order
+from models.record import read_records
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("api")
+
+
+@pytest.fixture(scope="module")
+def url(place: Path) -> Iterator[str]:
+    make_keys(place / "keys")
+    migrate_database(connect_database(f"sqlite:///{place}/api.db"))
+    with running_api(f"sqlite:///{place}/api.db", place / "registry", place / "keys", place / "log") as url:
+        yield url
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run_command(command: str, *options: str, code: int = 0) -> Any:
+        assert main([command, "--home", str(tmp_path / "home"), *options]) == code
+        out = capsys.readouterr().out
+        return json.loads(out) if out else None
+
+    return run_command
+
+
+def admitted(place: Path) -> int:
+    records = read_records(place / "registry" / "orders")
+    return len(admitted_nodes({name: parse_order(record) for name, record in records.items()}))
+
+
+def test_a_device_enrolls_consents_looks_and_withdraws(url: str, place: Path, run: Run, tmp_path: Path) -> None:
+    enrolled = run("enroll", "--api", url, "--json")
+    run("enroll", "--api", url, code=2)
+    assert [held["given"] for held in run("status")["consents"]] == [False, False, False]
+    assert run("consent", "--purpose", "training", "--agree", "2026-12")["given"]
+    assert admitted(place) == 1
+    status = run("status")
+    assert status["device_id"] == enrolled["device_id"]
+    assert [held["purpose"] for held in status["consents"] if held["given"]] == [Purpose.TRAINING]
+    receipt = run("withdraw", "--purpose", "training")
+    assert (receipt["keys_destroyed"], receipt["node_removal_ordered"]) == (True, True)
+    assert admitted(place) == 0
+    run("consent", "--purpose", "training", "--agree", "2026-12")
+    assert admitted(place) == 1
+
+
+def test_the_text_is_shown_and_only_a_yes_is_one(
+    url: str, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("enroll", "--api", url)
+    monkeypatch.setattr("builtins.input", lambda *_: "")
+    assert run("consent", "--purpose", "statistics", code=4) is None
+    monkeypatch.setattr("builtins.input", lambda *_: "예")
+    assert run("consent", "--purpose", "statistics")["given"]
+
+
+def test_agreeing_to_an_older_text_or_without_a_guardian_is_refused(url: str, run: Run) -> None:
+    run("enroll", "--api", url)
+    run("consent", "--purpose", "training", "--agree", "2026-11", code=2)
+    run("consent", "--purpose", "detection", "--agree", "2026-11", "--guardian-record", "0" * 32, code=4)
+    assert [held["given"] for held in run("status")["consents"]] == [False, False, False]
+
+
+def test_what_a_device_keeps_is_for_its_owner_only(url: str, run: Run, tmp_path: Path) -> None:
+    run("status", code=2)
+    run("enroll", "--api", url)
+    home = tmp_path / "home"
+    kept = [path for path in home.rglob("*") if path.is_file()]
+    assert len(kept) == 3
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in kept)
+    assert repr(load_membership(home).credentials.secret) not in repr(load_membership(home))
+    (home / "enrolment.json").chmod(0o644)
+    run("status", code=4)
+    (home / "enrolment.json").chmod(0o600)
+    kept_well = (home / "enrolment.json").read_bytes()
+    (home / "enrolment.json").write_text("{")
+    run("status", code=3)
+    (home / "enrolment.json").write_bytes(kept_well)
+    run("leave")
+    assert not any(path.is_file() for path in home.rglob("*"))
+    run("status", code=2)
