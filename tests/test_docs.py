@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from api.tables import metadata
 from models.corpus.reader import read_calls
 from models.text.window import expected_words
 
@@ -152,6 +153,11 @@ def test_the_numbers_of_the_privacy_page_are_those_of_the_code() -> None:
     for number, path, name in rows:
         module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
         assert float(number) == getattr(module, name), f"docs/privacy.md says {name} is {number}"
+
+
+def test_the_privacy_page_tells_of_every_column_of_the_database() -> None:
+    told = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|(?: [^|]+ \|){3}$", TEXTS["docs/privacy.md"], re.MULTILINE)
+    assert sorted(told) == sorted(str(column) for table in metadata.tables.values() for column in table.columns)
 
 
 def test_the_words_per_window_are_those_of_the_code() -> None:
