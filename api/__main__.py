@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    binding = Binding(options.host, options.port, _certificate(options))
+    binding = Binding(options.host, options.port, _certificate(options), options.proxy)
     settings = Settings(options.database, options.registry, load_keys(options.keys))
     engine = connect_database(options.database)
     require_current_schema(engine)
@@ -132,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--tls-cert", type=Path)
     serving.add_argument("--tls-key", type=Path)
     serving.add_argument("--plain-http", action="store_true", help="without TLS, on loopback only")
+    serving.add_argument("--proxy", metavar="ADDRESS", help="believe X-Forwarded-For of the proxy at this address")
     serving.add_argument(
         "--stop-with-input", action="store_true", help="stop when standard input ends, as it does with its parent"
     )

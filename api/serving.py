@@ -76,22 +76,31 @@ def serve(app: FastAPI, listener: socket.socket, binding: Binding, on_ready: Cal
     Raises:
         BadInputError: The certificate or its key can't be used.
     """
-    config = uvicorn.Config(
+    # The server hands the signal on when it has ended; by then there is nothing left to end.
+    signal.signal(signal.SIGTERM, _ended)
+    _Server(configuration(app, binding), on_ready).run([listener])
+
+
+def configuration(app: FastAPI, binding: Binding) -> uvicorn.Config:
+    """Return how an application is served.
+
+    Raises:
+        BadInputError: The certificate or its key can't be used.
+    """
+    return uvicorn.Config(
         app,
         http="h11",  # it bounds the header fields
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,  # it would write addresses
-        proxy_headers=False,
+        proxy_headers=binding.proxy is not None,
+        forwarded_allow_ips=binding.proxy or "",
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=LARGEST_HEADERS,
         ssl_context_factory=_tls_factory(binding.certificate),
     )
-    # The server hands the signal on when it has ended; by then there is nothing left to end.
-    signal.signal(signal.SIGTERM, _ended)
-    _Server(config, on_ready).run([listener])
 
 
 class _Server(uvicorn.Server):

@@ -50,8 +50,10 @@ class Binding:
     Attributes:
         port: 0 takes any free one.
         certificate: Both files for TLS, or ``None`` for plain HTTP, which is for loopback only.
+        proxy: Address of a proxy in front, which is believed when it names the sender's; ``None`` where there is none.
     """
 
     host: str
     port: int
     certificate: tuple[Path, Path] | None
+    proxy: str | None = None

@@ -9,8 +9,10 @@ from sqlalchemy import text
 from api.auth.access_tokens import ACCESS_SECONDS
 from api.people.sessions import IDLE_SECONDS, LONGEST_SECONDS
 from api.people.throttle import ATTEMPTS_A_NAME, ATTEMPTS_AN_ADDRESS, PERIOD_SECONDS
+from api.serving import configuration
+from api.settings import Binding
 from api.upkeep import run_upkeep
-from tests.api.conftest import Api
+from tests.api.conftest import Api, TestClient
 from tests.api.people import PASSWORD, LoggedIn, log_in, operator, problem, refresh, sign_up
 
 
@@ -208,6 +210,17 @@ def test_neither_names_nor_addresses_are_stored_where_attempts_are_counted_and_c
     api.clock.now += timedelta(seconds=PERIOD_SECONDS)
     run_upkeep(api.app.state.context)
     assert (api.count("throttle_counts"), api.count("throttle_periods")) == (0, 0)
+
+
+@pytest.mark.parametrize(("proxy", "addresses"), [("10.0.0.1", 2), ("10.0.0.2", 1), (None, 1)])
+def test_a_forwarded_address_is_believed_of_the_named_proxy_only(api: Api, proxy: str | None, addresses: int) -> None:
+    config = configuration(api.app, Binding("127.0.0.1", 0, None, proxy))
+    config.load()
+    behind = TestClient(config.loaded_app, client=("10.0.0.1", 50_000))
+    for address in ("192.0.2.1", "192.0.2.2"):
+        given = {"name": "unknown-name", "password": "not the right password"}
+        behind.post("/v1/people/sessions", json=given, headers={"X-Forwarded-For": address})
+    assert api.count("throttle_counts") == addresses + 1  # and the name
 
 
 def test_sessions_are_forgotten_when_their_time_is_over(api: Api) -> None:
