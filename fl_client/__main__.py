@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from fl_client.commands import detect_calls, update_device
 from fl_client.local_model import DEFAULT_SECONDS, LocalModel
-from fl_client.membership_commands import enroll_device, give_consent, leave_api, show_status, withdraw_consent
 from models.command import run_command
 from models.domain.consent import Purpose
 
@@ -35,8 +36,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _api_commands() -> ModuleType:
+    """Return the commands that speak with the API; loaded late, since detecting calls needs no HTTP."""
+    return importlib.import_module("fl_client.membership_commands")
+
+
 def _add_enroll(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=lambda options: enroll_device(options.api, options.home, options.ca_file, options.json))
+    parser.set_defaults(
+        command=lambda options: _api_commands().enroll_device(options.api, options.home, options.ca_file, options.json)
+    )
     parser.add_argument("--api", required=True, metavar="URL", help="the API's address")
     parser.add_argument("--ca-file", type=Path, metavar="FILE", help="certificates to trust instead of the system's")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -45,7 +53,7 @@ def _add_enroll(parser: argparse.ArgumentParser) -> None:
 
 def _add_consent(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(
-        command=lambda options: give_consent(
+        command=lambda options: _api_commands().give_consent(
             options.home, options.purpose, options.language, options.guardian_record, options.agree
         )
     )
@@ -57,18 +65,18 @@ def _add_consent(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_withdraw(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=lambda options: withdraw_consent(options.home, options.purpose))
+    parser.set_defaults(command=lambda options: _api_commands().withdraw_consent(options.home, options.purpose))
     _add_purpose(parser)
     _add_home(parser)
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=lambda options: show_status(options.home))
+    parser.set_defaults(command=lambda options: _api_commands().show_status(options.home))
     _add_home(parser)
 
 
 def _add_leave(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command=lambda options: leave_api(options.home))
+    parser.set_defaults(command=lambda options: _api_commands().leave_api(options.home))
     _add_home(parser)
 
 

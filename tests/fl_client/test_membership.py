@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,3 +102,9 @@ def test_what_a_device_keeps_is_for_its_owner_only(url: str, run: Run, tmp_path:
     run("leave")
     assert not any(path.is_file() for path in home.rglob("*"))
     run("status", code=2)
+
+
+def test_what_speaks_with_the_api_is_loaded_by_those_who_do_only() -> None:
+    looking = "import sys, fl_client.__main__; print({'httpx', 'pydantic', 'tuf'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", looking], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
