@@ -122,6 +122,7 @@ def test_a_report_that_meets_a_withdrawal_is_refused_or_destroyed(api: Api) -> N
         lock_device(connection, credentials.device_id)
         sender.start()
         withdraw_consent(connection, credentials.device_id, Purpose.STATISTICS, api.clock.now)
+        sender.join(0.5)  # a report that didn't wait for the withdrawal would be stored by now
     sender.join()
     assert refused == [True]
     assert api.count("reports") == 0
