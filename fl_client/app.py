@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
+from flwr.common.constant import SType
+from numpy.typing import NDArray
 
 from fl_client.guard import Guard
 from fl_client.training import LabelledWords, train_on_device
 from models.domain.messages import METRICS, MODEL, TASK, UPDATE, task_from_values
+from models.npy import read_npy, write_npy
 from models.privacy.vectors import Arrays
 
 DEVICE_ID = "partition-id"
@@ -43,12 +47,20 @@ def build_client_app(load_calls: CallLoader, guard: Guard) -> ClientApp:
 
 def arrays_of(record: ArrayRecord) -> Arrays:
     """Return a record's arrays as NumPy arrays, in order."""
-    return {name: array.numpy() for name, array in record.items()}
+    return {name: _numbers_of(array) for name, array in record.items()}
 
 
 def record_of(arrays: Arrays) -> ArrayRecord:
     """Return NumPy arrays as a record, in order."""
-    return ArrayRecord({name: Array(array) for name, array in arrays.items()})
+    record = ArrayRecord()  # filled one by one: Flower's constructor would copy each array's description once more
+    for name, array in arrays.items():
+        record[name] = Array(str(array.dtype), array.shape, SType.NUMPY, write_npy(array))
+    return record
+
+
+def _numbers_of(array: Array) -> NDArray[np.float32]:
+    read = read_npy(array.data, array.shape)
+    return array.numpy() if read is None else read
 
 
 def _reply(update: Arrays) -> RecordDict:

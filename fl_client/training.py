@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from fl_client.private_training import train_privately
 from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters, write_parameters
+from models.detector.plain_classifier import PlainClassifier
 from models.domain.training import CallSteps, LocalTask
 from models.privacy.clipping import clip_update, update_norm
 from models.privacy.randomness import seeded_generator
@@ -82,15 +82,15 @@ def train_on_device(
     if not spoken:
         zeros = {name: np.zeros_like(array) for name, array in global_parameters.items()}
         return LocalResult(zeros, 0.0, None)
-    network = Classifier(spoken[0].embedded.shape[1])
-    write_parameters(network, global_parameters)
-    batch = _pad(_cut(spoken, task, generator))
-    steps = None
+    batch, steps = _pad(_cut(spoken, task, generator)), None
     if task.call_privacy is None:
-        _train_plainly(network, batch, task, generator)
+        trained = _train_plainly(global_parameters, batch, task, generator)
     else:
+        network = Classifier(batch.embedded.shape[2])
+        write_parameters(network, global_parameters)
         steps = train_privately(network, batch.embedded, batch.lengths, batch.labels, task, generator)
-    update, norm = _clipped_difference(read_parameters(network), global_parameters, task.clip_norm)
+        trained = flatten(read_parameters(network))
+    update, norm = _clipped_difference(trained, global_parameters, task.clip_norm)
     return LocalResult(update, norm, steps)
 
 
@@ -115,25 +115,24 @@ def _pad(calls: Sequence[LabelledWords]) -> Batch:
     return Batch(torch.from_numpy(embedded), torch.tensor(lengths), labels)
 
 
-def _train_plainly(network: Classifier, batch: Batch, task: LocalTask, generator: np.random.Generator) -> None:
-    optimizer = torch.optim.SGD(network.parameters(), lr=task.learning_rate)
-    vishing_weight = torch.tensor(task.vishing_weight)
+def _train_plainly(
+    start: Mapping[str, NDArray[np.float32]], batch: Batch, task: LocalTask, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    network = PlainClassifier(start, batch.embedded.shape[2])
     for _ in range(task.epochs):
         order = torch.from_numpy(generator.permutation(len(batch.labels)))
         for rows in torch.split(order, task.batch_calls):
-            longest = int(batch.lengths[rows].max())
-            logits, _ = network(batch.embedded[rows, :longest], batch.lengths[rows])
-            optimizer.zero_grad()
-            loss = binary_cross_entropy_with_logits(logits, batch.labels[rows], pos_weight=vishing_weight)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            lengths = batch.lengths[rows]
+            embedded = batch.embedded[rows, : int(lengths.max())]
+            network.step(embedded, lengths, batch.labels[rows], task.vishing_weight, task.learning_rate)
+    return network.values.numpy().astype(np.float64)
 
 
 def _clipped_difference(
-    trained: Arrays, start: Mapping[str, NDArray[np.float32]], clip_norm: float | None
+    trained: NDArray[np.float64], start: Mapping[str, NDArray[np.float32]], clip_norm: float | None
 ) -> tuple[Arrays, float]:
-    update = flatten(trained) - flatten(start)
+    update = trained - flatten(start)
     norm = update_norm(update)
     if clip_norm is not None:
-        update = clip_update(update, clip_norm)
+        update = clip_update(update, clip_norm, norm)
     return unflatten(update, start), norm

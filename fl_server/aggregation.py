@@ -67,7 +67,7 @@ class UpdateSum:
         """
         vector, norm = checked_vector(update, self._like, self._largest_norm)
         if self._clip_norm is not None:
-            vector = clip_update(vector, self._clip_norm)
+            vector = clip_update(vector, self._clip_norm, norm)
             self._unclipped += norm < self._clip_norm * UNCLIPPED_BELOW
         self._sum += to_grid(vector, self._spacing)
         self.folded += 1

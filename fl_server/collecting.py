@@ -20,6 +20,7 @@ from models.domain.messages import MODEL, TASK, UPDATE, task_to_values
 from models.domain.round import ReplyFate
 from models.domain.training import LocalTask
 from models.errors import UpdateRefusedError
+from models.npy import read_npy
 from models.privacy.vectors import Arrays, require_same_layout
 
 MESSAGES_AT_ONCE = 16
@@ -185,6 +186,13 @@ def _update_in(reply: Message, like: Arrays) -> Arrays:
     record = reply.content.array_records.get(UPDATE)
     if record is None or list(record) != list(like):
         raise UpdateRefusedError(ReplyFate.WRONG_KEYS)
+    arrays = {name: read_npy(array.data, like[name].shape) for name, array in record.items()}
+    usual = {name: array for name, array in arrays.items() if array is not None}
+    return usual if len(usual) == len(arrays) else _parsed(record, like)
+
+
+def _parsed(record: ArrayRecord, like: Arrays) -> Arrays:
+    """Return arrays that were written otherwise than we write them."""
     require_same_layout({name: _claimed(array) for name, array in record.items()}, like)
     if any(len(array.data) > like[name].nbytes + LONGEST_HEADER for name, array in record.items()):
         raise UpdateRefusedError(ReplyFate.TOO_LARGE)

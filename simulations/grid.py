@@ -21,7 +21,7 @@ from types import TracebackType
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
-from flwr.common.serde import message_from_proto, message_to_proto
+from flwr.common.serde import message_from_proto, message_to_proto, metadata_to_proto, recorddict_to_proto
 from flwr.proto.message_pb2 import Message as ProtoMessage
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
@@ -114,6 +114,7 @@ class ByteGrid(SimulatedGrid):
         self._answers: dict[str, Future[Answer]] = {}
         self._norms: list[float] = []
         self._message_numbers = itertools.count(1)
+        self._writer = MessageWriter()
 
     @abstractmethod
     def _submit(self, node_id: int, crossing: bytes) -> Future[Answer]:
@@ -167,7 +168,7 @@ class ByteGrid(SimulatedGrid):
         return self.pull_messages(message_ids)
 
     def _send(self, message: Message) -> Future[Answer]:
-        crossing = self._heard(message_to_bytes(message))
+        crossing = self._heard(self._writer.write(message))
         if self._is_lost(message.metadata.group_id, message.metadata.dst_node_id - 1):
             error = Error(ErrorCode.NODE_UNAVAILABLE, "device dropped out")
             return _done(Answer(message_to_bytes(Message(error, reply_to=message)), None))
@@ -251,6 +252,28 @@ class WorkerGrid(ByteGrid):
             raise _worker_ended() from error
         self._ahead[worker].add(answer)
         return answer
+
+
+class MessageWriter:
+    """Writes messages as `message_to_bytes` does, but a content that many of them share only once.
+
+    Protocol Buffers reads a message's parts one after the other as the whole message (its encoding rules, "last one
+    wins" and merging).
+    """
+
+    def __init__(self) -> None:
+        self._content: RecordDict | None = None
+        self._written = b""
+
+    def write(self, message: Message) -> bytes:
+        """Return a message's bytes. Whoever sends the same content again hasn't changed it in between."""
+        if not message.has_content():
+            return message_to_bytes(message)
+        if message.content is not self._content:
+            self._content = message.content
+            self._written = ProtoMessage(content=recorddict_to_proto(message.content)).SerializeToString()
+        head: bytes = ProtoMessage(metadata=metadata_to_proto(message.metadata)).SerializeToString()
+        return head + self._written
 
 
 def message_to_bytes(message: Message) -> bytes:

@@ -27,11 +27,20 @@ def write_parameters(network: nn.Module, parameters: Mapping[str, NDArray[np.flo
         ModelFileError: Names or shapes differ from the network's.
     """
     own = dict(network.named_parameters())
-    if list(own) != list(parameters):
-        raise ModelFileError(f"expected parameters {list(own)}, got {list(parameters)}")
+    require_layout(parameters, {name: value.shape for name, value in own.items()})
     with torch.no_grad():
         for name, value in own.items():
-            given = parameters[name]
-            if tuple(value.shape) != given.shape:
-                raise ModelFileError(f"{name}: expected shape {tuple(value.shape)}, got {given.shape}")
-            value.copy_(torch.from_numpy(np.ascontiguousarray(given, dtype=np.float32)))
+            value.copy_(torch.from_numpy(np.ascontiguousarray(parameters[name], dtype=np.float32)))
+
+
+def require_layout(parameters: Mapping[str, NDArray[np.float32]], layout: Mapping[str, torch.Size]) -> None:
+    """Refuse parameters whose names, order or shapes are others than a network's.
+
+    Raises:
+        ModelFileError: They are.
+    """
+    if list(layout) != list(parameters):
+        raise ModelFileError(f"expected parameters {list(layout)}, got {list(parameters)}")
+    for name, shape in layout.items():
+        if tuple(shape) != parameters[name].shape:
+            raise ModelFileError(f"{name}: expected shape {tuple(shape)}, got {parameters[name].shape}")

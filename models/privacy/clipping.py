@@ -21,15 +21,20 @@ BELOW_ROUNDING = 1 - 1e-9
 """Factor that keeps a clipped norm under its limit although doubles round."""
 
 
-def clip_update(update: NDArray[np.float64], clip_norm: float) -> NDArray[np.float64]:
+def clip_update(update: NDArray[np.float64], clip_norm: float, norm: float | None = None) -> NDArray[np.float64]:
     """Return the update, of shape (P,), scaled down to an L2 norm of at most ``clip_norm``.
 
     An update of all zeros is returned as it is.
 
+    Args:
+        update: As it is.
+        clip_norm: Above zero.
+        norm: What `update_norm` says of it, where it was asked before.
+
     Raises:
         UpdateRefusedError: A value is not finite; the guarantee could not hold.
     """
-    norm = update_norm(update)
+    norm = update_norm(update) if norm is None else norm
     return update if norm <= clip_norm else update * (BELOW_ROUNDING * clip_norm / norm)
 
 
@@ -49,4 +54,4 @@ def update_norm(update: NDArray[np.float64]) -> float:
 
 def to_grid(update: NDArray[np.float64], spacing: float) -> NDArray[np.int64]:
     """Return whole numbers of grid spacings, rounded towards zero so that no norm ever grows."""
-    return np.trunc(update / spacing).astype(np.int64)
+    return (update / spacing).astype(np.int64)
