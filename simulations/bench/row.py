@@ -20,21 +20,21 @@ class Row:
     Attributes:
         name: Stable; scripts read it.
         value: Ours, in ``unit``.
-        ratio: ``value`` over ``peer_value``.
-        against: The peer.
+        ratio: ``value`` over ``peer_value``; ``None`` where the peer couldn't be measured.
+        against: The peer, or why there is none.
     """
 
     name: str
     value: float
     unit: str
-    ratio: float
+    ratio: float | None
     against: str
-    peer_value: float
+    peer_value: float | None
 
 
-def compare(name: str, unit: str, value: float, against: str, peer_value: float) -> Row:
+def compare(name: str, unit: str, value: float, against: str, peer_value: float | None) -> Row:
     """Return the row of a value beside its peer's."""
-    return Row(name, value, unit, value / peer_value, against, peer_value)
+    return Row(name, value, unit, None if peer_value is None else value / peer_value, against, peer_value)
 
 
 def median_seconds(works: Sequence[Callable[[], object]], repeats: int) -> list[float]:

@@ -23,8 +23,11 @@ FAVOURING_THE_PEER = {
 }
 """Settings of glibc's malloc under which plain nn.LSTM is fastest; the default ones would flatter every ratio."""
 
-GROUPS = ("private_step", "devices", "release", "secure_sum")
+GROUPS = ("private_step", "secure_sum", "devices", "devices_beside_pfl", "population", "release")
 """Modules of measurements; each prints its rows as JSON."""
+
+OUT = "HEARSAY_BENCH_OUT"
+"""Variable that tells a module of measurements the folder that figures are written to: a peer's environment lies there."""
 
 _ROWS = TypeAdapter(list[Row])
 
@@ -44,10 +47,11 @@ def run_bench(out: Path, full: bool = False) -> None:
     table = Table("row", "value", "unit", "ratio", "against")
     for group in GROUPS:
         with console.status(f"measuring {group}"):
-            rows = _measure(group, full)
+            rows = _measure(group, out, full)
         write_durably(out / f"{group}.json", _ROWS.dump_json(rows, indent=1))
         for row in rows:
-            table.add_row(row.name, f"{row.value:.4g}", row.unit, f"{row.ratio:.2f}", row.against)
+            ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
+            table.add_row(row.name, f"{row.value:.4g}", row.unit, ratio, row.against)
     console.print(table)
     console.print(f"written to {out}", markup=False, soft_wrap=True)
 
@@ -61,9 +65,10 @@ def _require_writable(out: Path) -> None:
         raise BadInputError(f"{out}: can't be written to: {error.strerror}") from error
 
 
-def _measure(group: str, full: bool) -> list[Row]:
+def _measure(group: str, out: Path, full: bool) -> list[Row]:
     command = [sys.executable, "-W", "ignore", "-m", f"simulations.bench.{group}", *([FULL] if full else [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | FAVOURING_THE_PEER)  # noqa: S603
+    settings = os.environ | FAVOURING_THE_PEER | {OUT: str(out.absolute())}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=settings)  # noqa: S603
     if done.returncode:
         raise BenchError(f"measuring {group} failed: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
     try:

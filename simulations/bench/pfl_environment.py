@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from sysconfig import get_path
@@ -48,7 +48,7 @@ def peer_python(folder: Path) -> Path:
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", *PINNED]
         subprocess.run(pip, check=True, capture_output=True, timeout=INSTALL_SECONDS)  # noqa: S603
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise PeerMissingError(f"pfl-research can't be installed: {type(error).__name__}") from error
+        raise PeerMissingError(f"can't be installed ({type(error).__name__})") from error
     installed.write_text(_stamp())
     return python
 
@@ -57,52 +57,43 @@ def _stamp() -> str:
     return "\n".join((*PINNED, sys.version, get_path("purelib")))
 
 
-class Peer:
-    """pfl-research in one process or several, which train a round whenever they are told to."""
-
-    def __init__(self, processes: Sequence[subprocess.Popen[str]]) -> None:
-        self._processes = processes
-
-    def round_seconds(self) -> float:
-        """Train one round and return the seconds that it took by the peer's own clock.
-
-        Raises:
-            PeerMissingError: It ended.
-        """
-        try:
-            for process in self._processes:
-                assert process.stdin is not None
-                process.stdin.write("round\n")
-                process.stdin.flush()
-            return max(float(process.stdout.readline()) for process in self._processes if process.stdout is not None)
-        except (OSError, ValueError) as error:
-            raise PeerMissingError("pfl-research ended") from error
-
-
 @contextmanager
-def running_peer(python: Path, processes: int, threads: int) -> Iterator[Peer]:
-    """Yield the peer, waiting: so many processes of so many threads, joined as its documentation says."""
+def running_peer(python: Path, processes: int, threads: int) -> Iterator[Callable[[], None]]:
+    """Yield what trains one round: so many processes of so many threads, joined as pfl's documentation says."""
     addresses = ",".join(f"127.0.0.1:{_free_port()}" for _ in range(processes))
-    environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": str(threads)}
-    command = [str(python), "-W", "ignore", "-m", "simulations.bench.pfl_peer"]
     with ExitStack() as ending:
         started = []
         for rank in range(processes):
             ranked = {"PFL_WORKER_ADDRESSES": addresses, "PFL_WORKER_RANK": str(rank)} if processes > 1 else {}
-            started.append(
-                ending.enter_context(
-                    subprocess.Popen(  # noqa: S603
-                        command,
-                        env=environment | ranked,
-                        stdin=subprocess.PIPE,
-                        stdout=subprocess.PIPE,
-                        stderr=subprocess.DEVNULL,
-                        text=True,
-                    )
-                )
-            )
-            ending.callback(started[-1].kill)
-        yield Peer(started)
+            process = ending.enter_context(_start(python, ranked | {"OMP_NUM_THREADS": str(threads)}))
+            ending.callback(process.kill)
+            started.append(process)
+        yield lambda: _train_round(started)
+
+
+def _start(python: Path, settings: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603
+        [str(python), "-W", "ignore", "-m", "simulations.bench.pfl_peer"],
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)} | settings,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _train_round(processes: Sequence[subprocess.Popen[str]]) -> None:
+    try:
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("round\n")
+            process.stdin.flush()
+    except OSError as error:
+        raise PeerMissingError("it ended") from error
+    for process in processes:
+        assert process.stdout is not None
+        if not process.stdout.readline():
+            raise PeerMissingError("it ended")
 
 
 def _free_port() -> int:
