@@ -19,7 +19,7 @@ def write_npy(array: NDArray[np.float32]) -> bytes:
 
 
 def read_npy(data: bytes, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
-    """Return the array, a copy, if the bytes are exactly what `write_npy` writes of one of this shape; ``None`` else."""
+    """Return a copy of the array if the bytes are just what `write_npy` writes of one of this shape; ``None`` else."""
     header = _header(shape)
     if len(data) != len(header) + 4 * math.prod(shape) or not data.startswith(header):
         return None

@@ -13,8 +13,6 @@ from fl_client.app import build_client_app
 from fl_client.guard import simulation_guard
 from fl_client.ledger import LedgerStore
 from fl_client.secure_training import Credentials, build_secure_client_app
-from models.detector.embedding import NgramEmbedding
-from models.domain.call import Call
 from simulations.field import Field
 from simulations.population import Population
 
@@ -24,13 +22,11 @@ class DeviceWorld:
     """All that simulated devices are made of; it may be sent to another process.
 
     Attributes:
-        dealt: Each device's calls.
-        embedding: The base detector's.
+        population: The devices' calls. Arrays only: transcripts would take many times their memory in every process.
         ledgers: File of all devices' privacy ledgers.
     """
 
-    dealt: list[list[Call]]
-    embedding: NgramEmbedding
+    population: Population
     ledgers: Path
 
     def build_app(self) -> ClientApp:
@@ -38,18 +34,18 @@ class DeviceWorld:
         # The devices' matrices are small: a second thread costs more than it brings.
         torch.set_num_threads(1)
         guard = simulation_guard(LedgerStore(self.ledgers, at_once=False))
-        return build_client_app(Population(self.dealt, self.embedding).calls_of, guard)
+        return build_client_app(self.population.calls_of, guard)
 
     def build_secure_app(self, credentials_of: Callable[[int], Credentials]) -> ClientApp:
         """Return the ClientApp of devices that take part in secure rounds only."""
         torch.set_num_threads(1)
         guard = simulation_guard(LedgerStore(self.ledgers, at_once=False))
-        return build_secure_client_app(Population(self.dealt, self.embedding).calls_of, guard, credentials_of)
+        return build_secure_client_app(self.population.calls_of, guard, credentials_of)
 
 
 def device_world(field: Field, federation: Path) -> DeviceWorld:
     """Return the devices of a run, given what it works on and the folder of its federation."""
-    return DeviceWorld(field.dealt, field.base.embedding, ledgers_in(federation))
+    return DeviceWorld(Population(field.dealt, field.base.embedding), ledgers_in(federation))
 
 
 def ledgers_in(federation: Path) -> Path:

@@ -54,7 +54,9 @@ class IndexedCalls:
 
 def index_calls(calls: Sequence[Call], seconds: float, embedding: NgramEmbedding) -> IndexedCalls:
     """Return the words spoken in the first ``seconds`` of each call, embedded."""
-    return index_words([words_until(call, seconds) for call in calls], [call.label for call in calls], embedding)
+    known: dict[str, str] = {}  # equal words as one object: a large population's would take ten times the memory
+    word_lists = [[known.setdefault(word, word) for word in words_until(call, seconds)] for call in calls]
+    return index_words(word_lists, [call.label for call in calls], embedding)
 
 
 def index_words(word_lists: Sequence[Sequence[str]], labels: Sequence[int], embedding: NgramEmbedding) -> IndexedCalls:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from simulations.bench.devices import Rounds, build_app, row
 from simulations.bench.device_calls import COHORT
+from simulations.bench.devices import Rounds, build_app, row
 from simulations.bench.pfl_environment import PeerMissingError, peer_python, running_peer
 from simulations.bench.row import Row, median_pair, median_seconds, print_rows
 from simulations.bench.rows import OUT
@@ -18,9 +18,9 @@ from simulations.grid import WorkerGrid
 
 PFL = "pfl-research 0.6.0"
 
-LEAST_TURNS, MOST_TURNS, SECONDS = 5, 21, 20.0
+LEAST_TURNS, MOST_TURNS, SECONDS = 3, 21, 15.0
 
-TRIALS = 3
+TRIALS = 2
 """Rounds of each setting of the peer, the first of which warms up."""
 
 

@@ -66,14 +66,20 @@ def main() -> None:
     """Train rounds as long as lines come."""
     network = PeerClassifier(DIMENSIONS)
     of_calls, lengths = torch.from_numpy(labels()), torch.full((CALLS,), WORDS)
-    users = [Dataset((torch.from_numpy(embedded), lengths, of_calls), user_id=str(n)) for n, embedded in enumerate(embedded_calls())]
+    users = [
+        Dataset((torch.from_numpy(embedded), lengths, of_calls), user_id=str(n))
+        for n, embedded in enumerate(embedded_calls())
+    ]
     order = itertools.cycle(range(COHORT))
     noise = CentrallyAppliedPrivacyMechanism(GaussianMechanism(CLIP_NORM, NOISE_MULTIPLIER))
     FederatedAveraging().run(
         backend=SimulatedBackend(FederatedDataset(users.__getitem__, lambda: next(order)), None, [noise]),
         model=PyTorchModel(network, torch.optim.SGD, torch.optim.SGD(network.parameters(), lr=1.0)),
         algorithm_params=NNAlgorithmParams(
-            central_num_iterations=sys.maxsize, evaluation_frequency=sys.maxsize, train_cohort_size=COHORT, val_cohort_size=0
+            central_num_iterations=sys.maxsize,
+            evaluation_frequency=sys.maxsize,
+            train_cohort_size=COHORT,
+            val_cohort_size=0,
         ),
         model_train_params=NNTrainHyperParams(
             local_num_epochs=1, local_learning_rate=LEARNING_RATE, local_batch_size=CALLS

@@ -27,7 +27,7 @@ GROUPS = ("private_step", "secure_sum", "devices", "devices_beside_pfl", "popula
 """Modules of measurements; each prints its rows as JSON."""
 
 OUT = "HEARSAY_BENCH_OUT"
-"""Variable that tells a module of measurements the folder that figures are written to: a peer's environment lies there."""
+"""Variable that tells a module of measurements where figures are written: a peer's environment lies there, too."""
 
 _ROWS = TypeAdapter(list[Row])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import subprocess
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from models.domain.messages import SecureStage
 from models.domain.secure_aggregation import ThreatModel
 from simulations.__main__ import main
-from simulations.bench import row, rows
+from simulations.bench import devices_beside_pfl, pfl_environment, row, rows
 from simulations.bench.private_step import SIZES
 from simulations.bench.row import FULL, Row, compare, full_is_asked, median_pair, median_seconds, print_rows
 from simulations.bench.rows import BenchError, run_bench
@@ -117,6 +119,31 @@ def test_a_measurement_that_prints_no_rows_fails_in_one_line(tmp_path, monkeypat
     assert main(["bench", "--out", str(tmp_path)]) == BenchError.exit_code
     *_, line = capsys.readouterr().err.splitlines()
     assert line == "error: measuring row failed: it printed no rows"
+
+
+def test_where_the_peer_cant_be_installed_the_row_says_so_and_has_our_figure(tmp_path, monkeypatch, capsys):
+    @contextmanager
+    def our_rounds():
+        yield lambda: None
+
+    def refuse(*_, **__):
+        raise subprocess.CalledProcessError(1, "pip")
+
+    monkeypatch.setattr(devices_beside_pfl, "_our_rounds", our_rounds)
+    monkeypatch.setattr(pfl_environment.subprocess, "run", refuse)
+    monkeypatch.setattr(pfl_environment.venv, "create", lambda folder, **_: make_site(folder))
+    monkeypatch.setenv(rows.OUT, str(tmp_path))
+    (row,) = devices_beside_pfl.measure()
+    assert (row.ratio, row.peer_value) == (None, None)
+    assert "can't be installed" in row.against
+    assert row.value > 0
+    assert not (tmp_path / "pfl-venv" / "installed").exists()
+    print_rows([row])
+    assert json.loads(capsys.readouterr().out)[0]["ratio"] is None
+
+
+def make_site(folder: Path) -> None:
+    (folder / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
 
 
 def test_a_folder_that_cant_be_written_is_refused_before_anything_is_measured(tmp_path, monkeypatch, capsys):

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, Context, Error, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 from flwr.proto.message_pb2 import Message as ProtoMessage
 
+from models.command import INTERRUPTED
 from models.errors import UnreachableError
-from simulations.grid import AHEAD, ByteGrid, InProcessGrid, WorkerGrid
+from simulations.grid import AHEAD, ByteGrid, InProcessGrid, MessageWriter, WorkerGrid, message_to_bytes
+
+ROOT = Path(__file__).parents[2]
 
 
 def echo_app() -> ClientApp:
@@ -172,6 +181,54 @@ def test_a_cohort_larger_than_what_may_wait_is_answered_whole(workers: WorkerGri
 def test_a_worker_that_dies_is_told_of_in_one_line():
     with WorkerGrid(counting_app, workers=1, devices=1) as grid, pytest.raises(UnreachableError, match="--resume"):
         grid.send_and_receive([request(grid, 1, "die")])
+
+
+@contextmanager
+def waiting_run() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Yield a run that waits, and what tells the end of each of its two workers."""
+    command = [sys.executable, "-m", "tests.simulations.waiting_run"]
+    run = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=ROOT
+    )
+    with run:
+        try:
+            assert run.stdout is not None
+            ends = [os.pidfd_open(int(process)) for process in run.stdout.readline().split()]
+            assert len(ends) == 2
+            yield run, ends
+        finally:
+            run.kill()
+    for end in ends:
+        os.close(end)
+
+
+def has_ended(end: int) -> bool:
+    """Wait for a process's end, a minute at most: it comes on its own."""
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
+    return bool(poll.poll(60_000))
+
+
+def test_the_workers_of_a_killed_run_end_by_themselves():
+    with waiting_run() as (run, ends):
+        run.kill()
+        assert all(has_ended(end) for end in ends)
+
+
+def test_an_interrupted_run_ends_its_workers_and_says_one_word():
+    """Ctrl-C reaches the run and its workers alike."""
+    with waiting_run() as (run, ends):
+        os.killpg(run.pid, signal.SIGINT)
+        _, said = run.communicate(timeout=60)
+        assert (run.returncode, said) == (INTERRUPTED, "interrupted\n")
+        assert all(has_ended(end) for end in ends)
+
+
+def test_a_content_that_many_are_sent_is_written_as_if_each_were_alone():
+    grid, shared, writer = InProcessGrid(echo_app(), 3), content(), MessageWriter()
+    messages = [grid.create_message(shared, "train", node, "1") for node in (1, 2)] + [request(grid, 3)]
+    messages.append(Message(Error(ErrorCode.NODE_UNAVAILABLE, "away"), reply_to=messages[0]))
+    assert [writer.write(message) for message in messages] == [message_to_bytes(message) for message in messages]
 
 
 def test_progress_is_told_after_every_message():
