@@ -61,7 +61,7 @@ PRIVACY = PersonPrivacy(
 
 DEADLINE_SECONDS = 600.0
 
-LEAST_TURNS, MOST_TURNS, SECONDS = 3, 15, 5.0
+LEAST_TURNS, MOST_TURNS, SECONDS = 1, 15, 3.0
 
 
 def labelled_calls() -> list[list[LabelledWords]]:
