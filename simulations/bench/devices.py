@@ -91,7 +91,9 @@ class Rounds:
         """Run a round: every device trains, the model moves."""
         self._number += 1
         task, total = replace(TASK, round_number=self._number), UpdateSum(self._model, CLIP_NORM)
-        replies = Replies(self._grid, self._grid.get_node_ids(), self._model, task, Waiting(DEADLINE_SECONDS), Clock())
+        replies = Replies(
+            self._grid, list(self._grid.get_node_ids()), self._model, task, Waiting(DEADLINE_SECONDS), Clock()
+        )
         fates = fold_replies(replies, COHORT, total, self._model, self._number)
         assert fates == {ReplyFate.FOLDED: COHORT}, fates
         mean = total.private_mean(PRIVACY, SystemGaussian(), None)

@@ -74,7 +74,7 @@ def running_peer(python: Path, processes: int, threads: int) -> Iterator[Callabl
 def _start(python: Path, settings: Mapping[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603
         [str(python), "-W", "ignore", "-m", "simulations.bench.pfl_peer"],
-        env=os.environ | {"PYTHONPATH": str(CHECKOUT)} | settings,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), **settings},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
