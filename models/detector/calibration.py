@@ -20,8 +20,8 @@ _SUSPICIOUS_RANGE = (0.501, 0.95)
 
 _DANGEROUS_RANGE = (0.9, 0.99)
 
-_SMALLEST_SPREAD = 1e-9
-"""Logits that differ by less tell nothing apart."""
+_SMALLEST_SPREAD = 1e-6
+"""Logits that differ by less, as a share of the largest or of 1, tell nothing apart: single precision rounds so."""
 
 _SMALLEST_SLOPE = 0.05
 """A detector that ranks calls backwards is not turned round here; it has to fail its acceptance."""
@@ -60,7 +60,7 @@ def choose_thresholds(normal_scores: NDArray[np.float64]) -> Thresholds:
 
 def _scale(logits: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArray[np.float64]) -> Calibration:
     spread = float(np.std(logits)) if logits.size else 0.0
-    if truth.all() or not truth.any() or spread < _SMALLEST_SPREAD:
+    if truth.all() or not truth.any() or spread < _SMALLEST_SPREAD * max(1.0, float(np.abs(logits).max())):
         return Calibration()
     even = weights / np.where(truth, weights[truth].sum(), weights[~truth].sum()) * (len(weights) / 2)
     fitted = LogisticRegression().fit(logits[:, np.newaxis] / spread, truth, sample_weight=even)

@@ -57,6 +57,14 @@ def test_scores_mean_what_they_say_under_equal_shares() -> None:
     assert labels[near].mean() == pytest.approx(0.8, abs=0.03)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e6])
+def test_logits_that_differ_by_rounding_alone_stay_as_they_are(size: float) -> None:
+    labels = np.arange(40) % 2
+    logits = size * (1.0 + 2e-8 * np.random.default_rng(3).normal(size=40))
+
+    assert calibrate(logits, labels)[0] == Calibration()
+
+
 def test_fifty_of_a_thousand_normal_calls_are_suspicious_and_five_dangerous() -> None:
     scores = 0.6 + 0.34 * np.arange(1000) / 1000
 
