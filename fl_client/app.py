@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, Context, Error, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
-from flwr.common.constant import SType
+from flwr.common.constant import ErrorCode, SType
 from numpy.typing import NDArray
 
 from fl_client.guard import Guard
 from fl_client.training import LabelledWords, train_on_device
 from models.domain.messages import METRICS, MODEL, TASK, UPDATE, task_from_values
+from models.errors import ProtocolRefusedError, TaskRefusedError
 from models.npy import read_npy, write_npy
 from models.privacy.vectors import Arrays
 
@@ -28,11 +29,13 @@ CallLoader = Callable[[int], Sequence[LabelledWords]]
 
 def build_client_app(load_calls: CallLoader, guard: Guard) -> ClientApp:
     """Return the ClientApp of a device that reads its calls from ``load_calls`` and obeys what ``guard`` admits."""
-    app = ClientApp()
+    app = ClientApp(mods=[say_no_more])
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
         task = task_from_values(dict(message.content.config_records[TASK]))  # type: ignore[arg-type]
+        if task.secure is not None:
+            raise ProtocolRefusedError("a masked update was asked for, and this device masks none")
         device = int(context.node_config[DEVICE_ID])
         expires = message.metadata.created_at + message.metadata.ttl
         admission = guard.admit(device, task, load_calls(device), expires)
@@ -43,6 +46,19 @@ def build_client_app(load_calls: CallLoader, guard: Guard) -> ClientApp:
         return Message(_reply(result.update), reply_to=message)
 
     return app
+
+
+def say_no_more(message: Message, context: Context, step: Callable[[Message, Context], Message]) -> Message:
+    """Answer a failed step with the error's name: Flower would send its text, which may tell of calls and budgets.
+
+    Refusals of a task or of a protocol's message say what the server said, or nothing of the device; their text stays.
+    """
+    try:
+        return step(message, context)
+    except (TaskRefusedError, ProtocolRefusedError):
+        raise
+    except Exception as error:
+        return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, type(error).__name__), reply_to=message)
 
 
 def arrays_of(record: ArrayRecord) -> Arrays:

@@ -76,7 +76,11 @@ class Guard:
         if not self._facts.has_consented():
             raise ConsentRefusedError("there is no consent to training on this device")
         require_obeyable(task, self._policy, self._facts.release(), expires - self._facts.now())
-        ledger, period = self._store.ledger_of(device), 0
+        with self._store.ledger_of(device).alone() as ledger:
+            return self._charge(ledger, task, calls)
+
+    def _charge(self, ledger: DeviceLedger, task: LocalTask, calls: Sequence[LabelledWords]) -> Admission:
+        period = 0
         if self._policy.call_budget is not None:
             period = max(self._policy.call_budget.period_at(self._facts.now()), ledger.last_period())
             calls = self._young_calls(calls, ledger, period)

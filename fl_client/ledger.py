@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -117,6 +118,22 @@ class DeviceLedger:
 
     def __init__(self, connection: sqlite3.Connection, device: int) -> None:
         self._connection, self._device = connection, device
+
+    @contextmanager
+    def alone(self) -> Iterator[DeviceLedger]:
+        """Keep other processes from charging between a look at what is spent and the charge that follows.
+
+        Raises:
+            LedgerError: Another process holds the ledger for too long.
+        """
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise LedgerError(f"the privacy ledger can't be written: {error}") from error
+        try:
+            yield self
+        finally:
+            self._connection.rollback()  # of nothing, where a charge was committed
 
     def rounds(self, release: int) -> list[int]:
         """Return the rounds of a release's run that the device was charged for, in order."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fl_client.call_accounting import composed_epsilon
+from models.domain.secure_aggregation import ThreatModel
 from models.domain.training import CallSteps, LocalTask
 from models.errors import BudgetSpentError, TaskRefusedError
 
@@ -54,6 +55,8 @@ class DevicePolicy:
         call_budget: Of DP-SGD; ``None`` charges, and refuses nothing.
         least_noise_multiplier: Noise on a secure round's sum, over the clip, below which nothing is masked; ``None``
             obeys any.
+        threat_model: The one that secure rounds must be under; ``None`` obeys any. A server that could choose would
+            ask to be believed.
     """
 
     simulated: bool
@@ -63,6 +66,7 @@ class DevicePolicy:
     participations_a_period: int | None
     call_budget: CallBudget | None
     least_noise_multiplier: float | None = None
+    threat_model: ThreatModel | None = None
 
 
 CALL_BUDGET = CallBudget(period_epsilon=4.0, lifetime_epsilon=8.0, delta=1e-5, periods=3, period_days=28)
@@ -74,6 +78,7 @@ PEOPLE = DevicePolicy(
     largest_clip_norm=LARGEST_CLIP_NORM,
     noised_on_device=True,
     least_noise_multiplier=LEAST_NOISE_MULTIPLIER,
+    threat_model=ThreatModel.ACTIVE,
     participations=PARTICIPATIONS_A_RUN,
     participations_a_period=PARTICIPATIONS_A_PERIOD,
     call_budget=CALL_BUDGET,
@@ -101,7 +106,7 @@ def require_obeyable(task: LocalTask, policy: DevicePolicy, release: int, second
         seconds_left: Until the round's deadline.
 
     Raises:
-        TaskRefusedError: A seed, a wide clip or none, no noise, another release, or too late.
+        TaskRefusedError: A seed, a wide clip or none, no noise, another release or threat model, or too late.
     """
     if task.release != release:
         raise TaskRefusedError(f"the task is of release {task.release}, this device has {release}")
@@ -115,6 +120,8 @@ def require_obeyable(task: LocalTask, policy: DevicePolicy, release: int, second
     if policy.noised_on_device and task.call_privacy is None and task.secure is None:
         raise TaskRefusedError("the task asks for an update without noise, which was not consented to")
     _require_noise_in_shares(task, policy.least_noise_multiplier)
+    if task.secure and policy.threat_model not in (None, task.secure.threat_model):
+        raise TaskRefusedError(f"the task is for a server that is {task.secure.threat_model}; this device trusts none")
 
 
 def _require_clipped(clip_norm: float | None, largest: float | None) -> None:

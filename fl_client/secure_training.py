@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +10,9 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
-from fl_client.app import DEVICE_ID, OWN_ROUND, CallLoader, arrays_of
-from fl_client.guard import Guard
-from fl_client.training import LabelledWords, train_on_device
+from fl_client.app import DEVICE_ID, OWN_ROUND, CallLoader, arrays_of, say_no_more
+from fl_client.guard import Admission, Guard
+from fl_client.training import train_on_device
 from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, task_from_values
 from models.domain.training import LocalTask
 from models.errors import ProtocolRefusedError
@@ -57,7 +57,7 @@ def build_secure_client_app(
         guard: Admits and charges what is trained.
         credentials_of: Gives its credentials.
     """
-    app = ClientApp()
+    app = ClientApp(mods=[say_no_more])
     rounds: dict[int, OpenRound] = {}
 
     @app.train()
@@ -82,7 +82,7 @@ def build_secure_client_app(
         model = arrays_of(message.content.array_records[MODEL])
         expires = message.metadata.created_at + message.metadata.ttl
         admission = guard.admit(device, opened.task, load_calls(device), expires)
-        words, norm = _train(model, opened, admission.calls, device)
+        words, norm = _train(model, opened, admission, device)
         context.state[OWN_ROUND] = MetricRecord({"norm": norm})
         vector = machine.mask(wire.read_boxes(_said(message)), digest_model(model), words)
         return Message(RecordDict({UPDATE: ArrayRecord({wire.MASKED: Array(vector)})}), reply_to=message)
@@ -112,13 +112,12 @@ def _open_round(message: Message, credentials: Credentials) -> OpenRound:
     return OpenRound(DeviceRound(credentials.identity, credentials.authority, session), session, task)
 
 
-def _train(
-    model: Arrays, opened: OpenRound, calls: Sequence[LabelledWords], device: int
-) -> tuple[NDArray[np.uint32], float]:
+def _train(model: Arrays, opened: OpenRound, admission: Admission, device: int) -> tuple[NDArray[np.uint32], float]:
     """Return a device's clipped update with its share of the noise as words, and the update's norm, which stays."""
     task = opened.task
     assert task.clip_norm is not None
-    result = train_on_device(model, calls, replace(task, clip_norm=None, secure=None), device)
+    result = train_on_device(model, admission.calls, replace(task, clip_norm=None, secure=None), device)
+    admission.require_covered(result.call_steps)
     update = flatten(result.update)
     code = VectorCode(len(update), task.clip_norm, opened.session.terms, opened.session.digest())
     return code.encode(update, _noise_source(task, device)), result.norm

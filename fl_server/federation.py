@@ -211,7 +211,7 @@ class Federation:
         """Return the state with the next model; below the quorum everything stays as it is."""
         plan, number = self._plan, state.round_number + 1
         if total.folded < plan.quorum or (plan.robust is not None and not plan.robust.bears(total.folded)):
-            return state
+            return replace(state, tree_rounds=state.tree_rounds + self._noise.skip())
         if isinstance(total, SecureTotal):
             return self._step_securely(state, total)
         if isinstance(total, RobustMean) or plan.person_privacy is None:

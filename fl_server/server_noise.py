@@ -63,6 +63,16 @@ class ServerNoise:
         divisor = privacy.cohort if simulated is None else simulated
         return total.noised_mean(self._tree.next_difference(), divisor)
 
+    def skip(self) -> bool:
+        """Leave a round's place in the tree empty, and say whether there is a tree.
+
+        Persons' rounds are kept apart by number. If a round without a sum took no place, two of a person's rounds
+        could stand side by side in the tree, and one node would hold more of them than the accountant allows for.
+        """
+        if self._tree is not None:
+            self._tree.next_difference()
+        return self._tree is not None
+
     def source(self, round_number: int, purpose: str) -> GaussianSource:
         """Return a source of noise for one purpose in one round."""
         seed = self._plan.task.seed

@@ -12,9 +12,12 @@ from flwr.common.serde import message_to_proto
 from fl_client.app import OWN_ROUND, arrays_of, build_client_app
 from fl_client.guard import simulation_guard
 from fl_client.ledger import IN_MEMORY, LedgerStore
+from fl_client.training import LabelledWords
 from models.domain.messages import METRICS, MODEL, TASK, UPDATE, task_to_values
 from models.domain.training import CallSteps, LocalTask
+from models.errors import BudgetSpentError
 from simulations.grid import InProcessGrid
+from tests.secure_federation import secure_plan
 from tests.small_federation import CALL_PRIVACY, empty_context, same_arrays, some_calls, start_parameters
 from tests.small_federation import TASK as SMALL_TASK
 
@@ -136,3 +139,25 @@ def test_a_task_that_is_not_whole_is_an_error_reply_and_no_training(missing):
     (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
     assert reply.has_error()
     assert len(grid.context_of(1).state) == 0
+
+
+def test_a_device_that_masks_nothing_refuses_a_masked_task():
+    """Such a task counts as noised, so a person's device would else send its update as it is."""
+    reply, _ = ask(replace(SMALL_TASK, secure=secure_plan().task.secure), 3)
+    assert reply.error.reason == "ProtocolRefusedError"
+
+
+def test_what_failed_on_a_device_is_named_and_its_text_stays_there():
+    """Flower itself would send the text of whatever a ClientApp raises."""
+
+    def spent(_device: int) -> list[LabelledWords]:
+        raise BudgetSpentError("epsilon 3.21 of 4 a call is spent")
+
+    app = build_client_app(spent, simulation_guard())
+    InProcessGrid(app, 1)  # sets the task's identity
+    content = RecordDict({TASK: ConfigRecord(dict(task_to_values(SMALL_TASK)))})
+    message = Message(content, 1, "train", group_id="1")
+    message.metadata.__dict__["_message_id"] = "m"
+    reply = app(message, empty_context())
+    assert reply.error.reason == "BudgetSpentError"
+    assert b"3.21" not in message_to_proto(reply).SerializeToString()

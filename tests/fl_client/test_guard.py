@@ -14,7 +14,7 @@ from fl_client.policy import PEOPLE, SECONDS_A_DAY, CallBudget, DevicePolicy
 from fl_client.training import LabelledWords
 from models.domain.privacy import CallPrivacy
 from models.domain.training import CallSteps, LocalTask
-from models.errors import BudgetSpentError, ConsentRefusedError, TaskRefusedError
+from models.errors import BudgetSpentError, ConsentRefusedError, LedgerError, TaskRefusedError
 from tests.small_federation import TASK
 
 NOISY = CallPrivacy(clip_norm=1.0, noise_multiplier=10.0, batch_calls=4, delta=1e-5)
@@ -243,3 +243,18 @@ def test_an_answer_that_took_what_was_paid_for_or_less_may_leave():
     admission = Admission([], CallSteps(1.0, 0.5, 2))
     for taken in (CallSteps(1.0, 0.5, 2), CallSteps(1.0, 0.5, 1), None):
         admission.require_covered(taken)
+
+
+def test_two_processes_cant_both_look_before_either_charges(tmp_path, monkeypatch):
+    """Else one round could be trained twice with fresh noise, or two trainings share what is left for one."""
+    monkeypatch.setattr("fl_client.ledger.BUSY_SECONDS", 0.0)
+    device, other = Device(), Device()
+    with LedgerStore(tmp_path / "ledger") as first, LedgerStore(tmp_path / "ledger") as second:
+        for one, store in ((device, first), (other, second)):
+            one.store = store
+            one.guard = Guard(PEOPLE, store, DeviceFacts(lambda: True, lambda: 7, lambda: 0.0))
+        with first.ledger_of(0).alone(), pytest.raises(LedgerError, match="locked"):
+            other.admit()
+        assert device.admit().charged
+        with pytest.raises(TaskRefusedError, match="round 1 is over"):
+            other.admit()

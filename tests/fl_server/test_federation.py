@@ -13,13 +13,17 @@ import numpy as np
 import pytest
 from flwr.app import Context, RecordDict
 
+from fl_server.aggregation import UpdateSum
+from fl_server.checkpoint import load_checkpoint
 from fl_server.federation import Federation, Surroundings, build_server_app
 from fl_server.ledger import read_spending
+from fl_server.server_noise import ServerNoise
 from models.domain.privacy import AdaptiveClipping, Adversary, Mechanism, SimulatedCounts
 from models.domain.round import ReplyFate
 from models.errors import BudgetSpentError, CheckpointError, FolderInUseError, QuorumError
 from models.folder_lock import locked_folder
 from models.privacy.accounting import person_epsilon
+from models.privacy.tree_accounting import tree_sensitivity_squared
 from models.privacy.vectors import flatten
 from tests.noise_scale import is_gaussian_noise
 from tests.small_federation import (
@@ -411,14 +415,33 @@ def test_a_tree_puts_the_promised_noise_on_running_sums_and_starts_anew(tmp_path
         assert not is_gaussian_noise(models[1] - start, wrong * node * (2 / 3) ** 0.5)
 
 
-def test_a_round_below_the_quorum_takes_no_place_in_the_tree(tmp_path):
-    """Its noise would have to be taken back; the next round goes on from the last noised sum."""
+def test_a_round_below_the_quorum_leaves_its_place_in_the_tree_empty(tmp_path):
+    """Persons' rounds are kept apart by number, so places have to be counted like rounds.
+
+    Two participations 8 rounds apart move the nodes over rounds 1 to 15 by a square of 7 at most. Without places for
+    rounds 2 to 8, rounds 1 and 9 would be neighbours among 8 places, and the square would be 2 + 4 + 4 + 4 = 14.
+    """
+    assert tree_sensitivity_squared(15, 2, 8) == 7
     lossy = small_grid(is_lost=lambda round_name, _device: round_name == "1")
     plan = replace(TREES, quorum=1, person_privacy=replace(TREES.person_privacy, tree_rounds=3))
     federation = run_federation(tmp_path / "lossy", plan, lossy)
     assert same_arrays(federation.model_after(1), start_parameters())
+    assert load_checkpoint(tmp_path / "lossy", 1, federation._settings).tree_rounds == 1
     whole = run_federation(tmp_path / "again", plan, small_grid(is_lost=lambda round_name, _device: round_name == "1"))
     assert same_arrays(whole.model_after(3), federation.model_after(3))
+
+
+def test_the_noise_after_an_empty_place_is_that_of_its_own_place():
+    plan = replace(TREES, person_privacy=replace(TREES.person_privacy, tree_rounds=3))
+    size = flatten(start_parameters()).size
+    nothing = UpdateSum(start_parameters(), 1.0)
+    whole, skipping = ServerNoise(plan, size), ServerNoise(plan, size)
+    for noise in (whole, skipping):
+        noise.prepare(1, 0)
+    whole.mean_of(nothing, 1)
+    assert skipping.skip()
+    assert np.array_equal(skipping.mean_of(nothing, 2), whole.mean_of(nothing, 2))
+    assert not ServerNoise(PLAN, size).skip()
 
 
 def test_the_ledger_of_a_tree_prices_what_its_nodes_show(tmp_path):

@@ -32,6 +32,15 @@ def agree_key(own: X25519PrivateKey, other: bytes, purpose: bytes) -> bytes:
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"hearsay secure aggregation/1 " + purpose).derive(shared)
 
 
+def is_usable(public_key: bytes) -> bool:
+    """Say whether a public key can be agreed with: it is 32 bytes, and gives not everybody the same secret."""
+    try:
+        agree_key(X25519PrivateKey.generate(), public_key, b"trial")
+    except ProtocolRefusedError:
+        return False
+    return True
+
+
 def agree_mask_key(own: X25519PrivateKey, other: bytes, session: bytes) -> bytes:
     """Return the key of the mask that two devices share: the same on both sides."""
     first, second = sorted([own.public_key().public_bytes_raw(), other])

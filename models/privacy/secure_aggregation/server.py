@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from models.domain.secure_aggregation import ThreatModel
 from models.errors import ProtocolRefusedError, RoundAbortedError
 from models.privacy.secure_aggregation.identity import is_signed
-from models.privacy.secure_aggregation.keys import agree_mask_key
+from models.privacy.secure_aggregation.keys import agree_mask_key, is_usable
 from models.privacy.secure_aggregation.masks import MaskStream, Words
 from models.privacy.secure_aggregation.neighbourhood import Neighbourhood, choose_neighbourhood, signatures_needed
 from models.privacy.secure_aggregation.neighbours import draw_neighbours
@@ -48,11 +48,13 @@ class ServerRound:
         """Take in a device's keys.
 
         Raises:
-            ProtocolRefusedError: They aren't signed by a certified device for this session, or repeat.
+            ProtocolRefusedError: They aren't signed by a certified device for this session, repeat, or are no keys.
         """
         taken = {key for ad in self._advertisements.values() for key in (ad.mask_key, ad.box_key)}
         if advertisement.identity in self._advertisements or taken & {advertisement.mask_key, advertisement.box_key}:
             raise ProtocolRefusedError("a device or a key repeats")
+        if not (is_usable(advertisement.mask_key) and is_usable(advertisement.box_key)):
+            raise ProtocolRefusedError("a public key is unusable")  # each of its neighbours would have to drop out
         if not is_genuine(advertisement, self._session.digest(), self._authority):
             raise ProtocolRefusedError("an advertisement is forged")
         self._advertisements[advertisement.identity] = advertisement

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from models.domain.secure_aggregation import ThreatModel
 from models.errors import ProtocolRefusedError
 from models.privacy.secure_aggregation.device import DeviceRound, Stage
+from models.privacy.secure_aggregation.keys import agree_box_key
 from models.privacy.secure_aggregation.roster import advertise
 from models.privacy.secure_aggregation.secret_sharing import combine_shares
 from models.privacy.secure_aggregation.statements import UnmaskRequest, state_survivors
@@ -278,6 +279,18 @@ def test_no_mask_is_used_twice():
 
 def test_a_device_that_reuses_its_keys_and_seed_is_caught_by_that_test():
     assert np.array_equal(*masks_of_two_rounds(reuse=True))
+
+
+def test_each_secret_of_a_round_is_drawn_anew_and_boxes_belong_to_one_roster():
+    """One by one: a seed that repeats beneath fresh pairwise masks shows in no vector."""
+    played = PlayedRound(terms_for(4, CURIOUS), 4)
+    identity, authority = played.parties[0]._identity, played.parties[0]._authority
+    first, second = (DeviceRound(identity, authority, played.session) for _ in range(2))
+    assert first._seed != second._seed
+    ads = [party.advertise() for party in (first, second)]
+    assert len({key for ad in ads for key in (ad.mask_key, ad.box_key)}) == 4
+    keys = {agree_box_key(first._box_key, ads[1].box_key, roster, b"s" * 32, b"r" * 32) for roster in (b"1", b"2")}
+    assert len(keys) == 2
 
 
 def test_a_device_trusts_only_its_own_authority():

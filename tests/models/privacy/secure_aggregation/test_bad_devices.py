@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from models.domain.secure_aggregation import ThreatModel
 from models.errors import ProtocolRefusedError, RoundAbortedError
 from models.privacy.secure_aggregation.device import Stage
+from models.privacy.secure_aggregation.roster import advertise
 from models.privacy.secure_aggregation.statements import SharedSecrets
-from tests.secure_rounds import MODEL, PlayedRound, play_until, sum_of, terms_for, vector_of
+from tests.secure_rounds import MODEL, PlayedRound, new_identity, play_until, sum_of, terms_for, vector_of
 
 CURIOUS = ThreatModel.HONEST_BUT_CURIOUS
 
@@ -23,6 +25,17 @@ def test_a_box_that_doesnt_open_costs_one_share_and_not_the_round():
     played.mask()
     played.sign()
     assert np.array_equal(played.unmask(), sum_of(list(range(6))))
+
+
+@pytest.mark.parametrize("weak", ["mask_key", "box_key"])
+def test_a_public_key_that_nobody_can_agree_with_costs_its_device_and_not_the_round(weak):
+    """In the roster it would make every neighbour refuse."""
+    played = PlayedRound(terms_for(6, CURIOUS), 6)
+    keys = {name: X25519PrivateKey.generate().public_key().public_bytes_raw() for name in ("mask_key", "box_key")}
+    bad = advertise(new_identity(), session=played.session.digest(), **(keys | {weak: bytes(32)}))
+    with pytest.raises(ProtocolRefusedError, match="unusable"):
+        played.server.take_advertisement(bad)
+    assert np.array_equal(played.play(), sum_of(list(range(6))))
 
 
 def test_a_device_whose_boxes_mostly_dont_open_sends_no_vector():
