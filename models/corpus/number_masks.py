@@ -52,7 +52,8 @@ def mask_numbers(text: str, masker: Masker) -> str:
     """Mask every number of more than ``LONGEST_LEFT`` digits: in digits with any separators, read out, or mixed.
 
     Words of assent between two parts (공일공 네 일이삼사) belong to the number. The kind is told from the digits alone,
-    so it is a good guess and no more. Full-width digits count, and are written as common ones. Amounts (3,000,000원) and dates (2024-03-15) stay.
+    so it is a good guess and no more. Full-width digits count, and are written as common ones. Amounts (3,000,000원)
+    and dates (2024-03-15) stay.
     """
     text = text.translate(_FULL_WIDTH)
     return _NUMBER.sub(lambda found: _masked(found, text, masker), text)
