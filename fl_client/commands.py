@@ -113,7 +113,7 @@ def _call_as_table(call: Call, judgements: Sequence[Judgement]) -> Table:
     for heading in ("초", "점수"):
         table.add_column(heading, justify="right")
     for heading in ("판정", "핵심어", "이유"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")  # the default may lose a wide letter at a line's end
     for each in judgements:
         verdict = Text(VERDICT_NAMES[each.verdict], style=_COLOURS[each.verdict])
         tokens = Text(", ".join(each.key_tokens))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ def write_durably(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
     Raises:
         OSError: The folder is full, read-only or not a folder; the old content stays.
     """
+    if path.exists() and not path.is_file():
+        # Renaming replaces whatever stands there: for root a device such as /dev/null, too.
+        raise OSError(errno.EINVAL, "Is there and is no regular file", str(path))
     with _written_beside(path, content, mode) as unfinished:
         os.replace(unfinished, path)
     _sync_folder(path.parent)

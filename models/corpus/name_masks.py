@@ -13,7 +13,7 @@ _LAST_PARTICLE = tuple("이가은는을를도만의와과에로")
 
 _SHORT_NAME = 2
 
-_START = r"(?<![가-힣<])"
+_START = r"(?<![가-힣0-9<])"
 _LONG = one_of(_TABLE["long_surnames"])
 _GIVEN = f"[{_TABLE['given']}]"
 _FULL = rf"(?:(?:{_LONG}){_GIVEN}{{1,2}}|[{_TABLE['surnames']}]{_GIVEN}{{2}})"
@@ -38,7 +38,12 @@ _PATTERNS = tuple(
     )
 )
 _RARE = rf"[{_TABLE['surnames']}][가-힣]{{2}}"
-_UNCERTAIN = re.compile(rf"{_START}({_RARE})(?={_GAP}(?:씨|님)(?![가-힣])|(?:이라고|라고)(?![가-힣]))")
+# A recogniser's spacing: 김 철수 고객님, 김 민 수 씨.
+_SPACED = rf"[{_TABLE['surnames']}]\s{_GIVEN}\s?{_GIVEN}"
+_UNCERTAIN = (
+    re.compile(rf"{_START}({_RARE})(?={_GAP}(?:씨|님)(?![가-힣])|(?:이라고|라고)(?![가-힣]))"),
+    re.compile(rf"{_START}({_SPACED})(?=\s?(?:{_TITLE}|{_ADDRESSED}|{_NAMED}))"),
+)
 
 
 def mask_names(text: str, masker: Masker) -> str:
@@ -57,8 +62,9 @@ def mask_names(text: str, masker: Masker) -> str:
 
 
 def uncertain_names(text: str) -> list[tuple[int, int]]:
-    """Return where words stand that have a surname and the company of a name, and syllables that names hardly have."""
-    return [found.span(1) for found in _UNCERTAIN.finditer(text) if _may_be_name(found[1])]
+    """Return where words stand with a surname and the company of a name, and rare syllables or spaces within."""
+    found = (match for pattern in _UNCERTAIN for match in pattern.finditer(text))
+    return [match.span(1) for match in found if _may_be_name("".join(match[1].split()))]
 
 
 def _masked(name: str, masker: Masker) -> str:

@@ -9,6 +9,8 @@ from models.corpus.masks import SEAM, Identifier, Masker, one_of, read_identifie
 LONGEST_LEFT = 6
 """Digits in a row that stay in a masked text, whatever stands between them; amounts of money may be longer."""
 
+_FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)}
+
 _TABLE = read_identifiers()["numbers"]
 _COUNTED: list[str] = _TABLE["counted"]
 _VALUES = dict(zip("공영일이삼사오육륙칠팔구", "001234566789", strict=True)) | {
@@ -20,14 +22,18 @@ _DIGITS = r"(?:[0-9]|(?<=[0-9\-*●×])[*●×]|(?<=[0-9\-*xX])[xX](?![A-WYZa-wy
 _ENDS = rf"(?=$|[^가-힣]|(?:{one_of(_TABLE['endings'])})(?![가-힣])|(?:{one_of(_TABLE['joints'])}))"
 _READ_OUT = rf"(?<![가-힣0-9])(?:[{_TABLE['syllables']}]|{one_of(_COUNTED)})+{_ENDS}"
 _SAID_BETWEEN = rf"(?<![가-힣])(?:{one_of(_TABLE['words_between'])})(?![가-힣])"
-_BETWEEN = rf"(?:[\s\-–—.,·/_()~{SEAM}]|{one_of(_TABLE['joints'])}|{_SAID_BETWEEN})"
+_SEPARATORS = r"\s\-‐‑‒–—−－ㅡ.,·/_()~\u200b-\u200d\u2060\ufeff\u00ad"
+_BETWEEN = rf"(?:[{_SEPARATORS}{SEAM}]|{one_of(_TABLE['joints'])}|{_SAID_BETWEEN})"
 _PART = rf"(?:{_DIGITS}|{_READ_OUT})"
 _AFTER_JOINT = rf"(?:{_DIGITS}|(?<=에|시|의|픈)(?:[{_TABLE['syllables']}]|{one_of(_COUNTED)})+{_ENDS}|{_READ_OUT})"
 _NUMBER = re.compile(rf"{_PART}(?:{_BETWEEN}{{0,8}}{_AFTER_JOINT})*")
 
 _SIGN = re.compile(rf"[0-9*●×xX]|{one_of([*_VALUES])}")
 _AMOUNT = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,9}")
-_UNIT = re.compile(r"\s?(?:원|만|억|천|달러|불|엔|위안|유로)")
+_ONTO_MONEY = rf"(?:{one_of(_TABLE['after_money'])})?(?![가-힣])"
+# A unit is a word of its own, or 원 written onto its number: 1234567 불러 주세요 and 1234567 원래 hold no money.
+_UNIT = re.compile(rf"원(?![래인칙본])|\s?(?:원|달러|불|엔|위안|유로){_ONTO_MONEY}")
+_LARGE_UNIT = re.compile(rf"\s?[천만억]+(?:{_ONTO_MONEY}|\s?원)")
 _DATE = re.compile(r"(?:19|20)\d\d[-./]\s?(?:0?[1-9]|1[0-2])[-./]\s?(?:0?[1-9]|[12]\d|3[01])\.?")
 
 _YEAR = re.compile(r"(?:19|20)\d\d\s?년")
@@ -46,8 +52,10 @@ def mask_numbers(text: str, masker: Masker) -> str:
     """Mask every number of more than ``LONGEST_LEFT`` digits: in digits with any separators, read out, or mixed.
 
     Words of assent between two parts (공일공 네 일이삼사) belong to the number. The kind is told from the digits alone,
-    so it is a good guess and no more. Amounts (3,000,000원) and dates (2024-03-15) stay.
+    so it is a good guess and no more. Full-width digits count, and are written as common ones. Amounts (3,000,000원)
+    and dates (2024-03-15) stay.
     """
+    text = text.translate(_FULL_WIDTH)
     return _NUMBER.sub(lambda found: _masked(found, text, masker), text)
 
 
@@ -79,7 +87,8 @@ def _digits_of(number: str) -> str:
 
 
 def _is_amount(number: str, after: str) -> bool:
-    return bool(_AMOUNT.fullmatch(number) and _UNIT.match(after))
+    unit = _UNIT.match(after) or (len(number) <= LONGEST_LEFT and _LARGE_UNIT.match(after))
+    return bool(unit and _AMOUNT.fullmatch(number))
 
 
 def _kind_of(digits: str) -> Identifier:

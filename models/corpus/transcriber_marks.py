@@ -21,7 +21,8 @@ _REMOVED = tuple(
         rf"[\[(<]\s?{_TIME}(?:\s?[-~–]\s?{_TIME})?\s?[\])>]",
         rf"(?:{_LINE_START}\s*)(?:\[\s?{_SPEAKER}\s?\]|{_SPEAKER}\s?[:：])",
         rf"[\[({{<]\s?(?:\d초\s)?(?:{_REMARK})\s?[\])}}>]",
-        r"\({2,}[^()]{0,40}\){2,}|\(+\s*\)+",
+        # A run of brackets is tried from its first one only, else a long run takes time in its square.
+        r"(?<!\()(?:\({2,}[^()]{0,40}\){2,}|\(+\s*\)+)",
         r"(?<![A-Za-z])[bnlou]/(?=\s|$|[가-힣])",
         r"(?<![0-9*])\*(?![0-9*])|(?<=[가-힣])\+|\+(?=[가-힣])",
     )

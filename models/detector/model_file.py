@@ -57,6 +57,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: a full disk leaves the earlier one as it was."""
     unfinished = path.with_name(path.name + ".unfinished")
     with model_file_errors(path):
+        if path.exists() and not path.is_file():
+            raise ModelFileError(f"{path}: is there and is no regular file")  # root could replace a device by renaming
         try:
             unfinished.write_bytes(content)
             unfinished.replace(path)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
+from models.detector.model_file import write_bytes
 from models.durable_file import append_durably, write_durably
+from models.errors import ModelFileError
 
 
 def test_a_file_is_written_with_its_folders_and_replaced_whole(tmp_path):
@@ -55,3 +58,13 @@ def test_a_line_is_on_the_disk_when_appending_returns(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda handle: (seen.append(path.read_bytes()), sync(handle)))
     append_durably(path, b"one")
     assert seen == [b"one\n", b"one\n"]  # flushed to the file before each sync: of the file, of the folder
+
+
+def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="no regular file"):
+        write_durably(pipe, b"new")
+    with pytest.raises(ModelFileError, match="no regular file"):
+        write_bytes(pipe, b"new")
+    assert pipe.is_fifo()

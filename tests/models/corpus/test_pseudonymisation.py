@@ -159,6 +159,8 @@ def test_a_pseudonym_is_the_hmac_of_the_id_and_the_key_is_not_shown() -> None:
         ("생년월일 말씀", Doubt.BIRTH, "생년월일"),
         ("골뱅이 네이버", Doubt.NET, "골뱅이"),
         ("네 한아뿐 씨", Doubt.NAME, "한아뿐"),
+        ("김 철수 고객님", Doubt.NAME, "김 철수"),
+        ("김 민 수 씨", Doubt.NAME, "김 민 수"),
         ("번호 사공일구요", Doubt.NUMBER, "사공일구"),
         ("끝자리 4019", Doubt.NUMBER, "4019"),
     ],
