@@ -13,7 +13,7 @@ from pathlib import Path
 
 from models.errors import UnreachableError
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0  # one that ends is told of at once; on a busy machine a sound one may take this long
 STOP_SECONDS = 15.0
 
 

@@ -14,7 +14,7 @@ from models.folder_lock import LOCK_NAME
 
 _MARKER = "run.json"
 _KEPT = ("base", "federation", "ray", "registry", "keys", "exported", "api", "device", "logs")
-_FILES = ("report.html", "report.json", "demo-call.jsonl")
+_FILES = ("report.html", "report.json", "demo-call.jsonl", "trusted-root.json")
 _FORMAT = "hearsay-run/1"
 
 

@@ -99,8 +99,9 @@ def read_metadata(directory: Path, expected_format: str) -> dict[str, Any]:
     path = directory / METADATA
     with model_file_errors(path):
         metadata = json.loads(path.read_bytes())
-    if not isinstance(metadata, dict) or metadata.get("format") != expected_format:
-        raise ModelFileError(f"{path}: expected format {expected_format!r}")
+    found = metadata.get("format") if isinstance(metadata, dict) else None
+    if found != expected_format:
+        raise ModelFileError(f"{path}: expected format {expected_format!r}, got {str(found)[:50]!r}")
     return metadata
 
 
