@@ -94,6 +94,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _calls(given: str) -> Path | None:
+    if not given:
+        raise argparse.ArgumentTypeError("expected a file's name, got nothing")
     return None if given == "synthetic" else Path(given)
 
 

@@ -100,7 +100,7 @@ def read_metadata(directory: Path, expected_format: str) -> dict[str, Any]:
     with model_file_errors(path):
         metadata = json.loads(path.read_bytes())
     found = metadata.get("format") if isinstance(metadata, dict) else None
-    if found != expected_format:
+    if not isinstance(metadata, dict) or found != expected_format:
         raise ModelFileError(f"{path}: expected format {expected_format!r}, got {str(found)[:50]!r}")
     return metadata
 
