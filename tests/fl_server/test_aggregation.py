@@ -153,7 +153,7 @@ def test_one_person_moves_what_noise_is_added_to_by_no_more_than_the_norm():
 
 
 def test_a_missing_clip_is_caught(monkeypatch):
-    monkeypatch.setattr("fl_server.aggregation.clip_update", lambda update, _clip_norm, **_known: update)
+    monkeypatch.setattr("fl_server.aggregation.clip_update", lambda update, *_clip_and_norm: update)
     assert one_persons_reach() > CLIP_NORM * (1 + 1e-9)
 
 
