@@ -56,7 +56,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=40, metavar="R")
     parser.add_argument("--seed", type=int, default=7, metavar="S")
     parser.add_argument(
-        "--engine", default=Engine.LOCAL, choices=[*Engine], type=Engine, help="in this process, or Flower's on Ray"
+        "--engine",
+        default=Engine.LOCAL,
+        choices=[*Engine],
+        type=Engine,
+        help="processes of our own, or Flower's on Ray",
     )
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, metavar="W", help="processes of the local engine: all cores"

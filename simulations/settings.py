@@ -20,7 +20,7 @@ class Engine(StrEnum):
     """What carries the messages between server and devices."""
 
     LOCAL = "local"
-    """All in this process."""
+    """On this machine: in this process, or shared out among workers."""
 
     RAY = "ray"
     """Flower's simulation runtime on Ray, started by ``flwr run``."""
