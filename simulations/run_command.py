@@ -14,15 +14,15 @@ from rich.table import Table
 
 from fl_server.release.gate import require_passed
 from models.command import console, print_json
-from models.domain.privacy import Adversary, ClippingRule, Mechanism, PrivacyMode, PrivacyStatement, PrivacyUnit
+from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode
 from models.domain.release import Verdict
 from models.domain.round import RobustRule
 from models.domain.secure_aggregation import ThreatModel
 from models.errors import BadInputError
 from models.folder_lock import locked_folder
-from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT
 from simulations.progress import show_progress
 from simulations.report.content import ReportContent, Scores
+from simulations.report.wording import adversary_text
 from simulations.run import Outcome, run_simulation
 from simulations.settings import RunSettings
 from simulations.workspace import open_workspace
@@ -129,29 +129,19 @@ def _privacy(content: ReportContent) -> list[str]:
     if not content.privacy:
         return ["Privacy: none asked for; nobody is protected."]
     return [
-        f"Privacy per {s.unit} against {_adversary(s)}: epsilon {s.epsilon:.2f} at delta {s.delta:g}"
+        f"Privacy per {s.unit} against {adversary_text(s).en}: epsilon {s.epsilon:.2f} at delta {s.delta:g}"
         + (", by DP-FTRL: no draw of the cohort is relied on" if s.mechanism is Mechanism.FTRL else "")
         + (f" (simulated: a cohort of {s.cohort:,} of {s.population:,})" if s.simulated else "")
         for s in content.privacy
     ]
 
 
-def _adversary(statement: PrivacyStatement) -> str:
-    """Without secure aggregation, the server that adds a person's noise has to be believed."""
-    if statement.unit is PrivacyUnit.PERSON and statement.against is Adversary.SERVER:
-        if statement.accountant == DISTRIBUTED_ACCOUNTANT:
-            return "the server, which sees masked updates and their noised sum"
-        return "a server that keeps its word and looks at noised sums only"
-    return "those who see released models" if statement.against is Adversary.RECIPIENTS else "the server"
-
-
 def _release(content: ReportContent) -> list[str]:
     card = content.release
     if card is None:
         return []
-    size = next((file.size for file in card.files if file.name.endswith(".ort")), 0)
     word = f"Released: version {card.version}" if card.released else "NOT released, the gate refused it: the model"
-    return [f"{word} from round {card.chosen_round}, {size / 1e6:.2f} MB"]
+    return [f"{word} from round {card.chosen_round}, {card.size_on_devices / 1e6:.2f} MB on a device"]
 
 
 def _detection(content: ReportContent) -> list[str]:

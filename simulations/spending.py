@@ -33,14 +33,16 @@ from simulations.settings import RunSettings
 STANDS_FOR_POPULATION, STANDS_FOR_COHORT = 100_000, 1_000
 """What the few simulated devices stand for, unless the exact population is asked for."""
 
-CLIP_NORM, NOISE_MULTIPLIER, PERSON_DELTA, PARTICIPATIONS = 1.5, 1.0, 1e-6, 5
+CLIP_NORM, NOISE_MULTIPLIER, PERSON_DELTA, PARTICIPATIONS = 0.5, 1.0, 1e-6, 5
 
 CALL_PRIVACY = CallPrivacy(clip_norm=1.0, noise_multiplier=1.0, batch_calls=4, delta=1e-5)
 
-SERVER_STEP = ServerStep(learning_rate=15.0, momentum=0.8)
-"""The few devices that hold vishing calls move much, the many others hardly: the mean is short, so the step is long."""
+SERVER_STEP = ServerStep(learning_rate=60.0, momentum=0.9)
+"""Devices take small steps, so that hardly an update is clipped, and their mean is short: the server's step is long.
 
-LOCAL_EPOCHS, LOCAL_BATCH, LOCAL_LEARNING_RATE, VISHING_WEIGHT = 3, 8, 1.0, 3.0
+Momentum evens out how many of a round's devices hold vishing calls (decision 13)."""
+
+LOCAL_EPOCHS, LOCAL_BATCH, LOCAL_LEARNING_RATE, VISHING_WEIGHT = 3, 8, 0.03, 3.0
 
 FEWEST_WORDS, MOST_WORDS = 15, 103
 """Words spoken in the first 10 s and 60 s of a call."""

@@ -10,7 +10,7 @@ from models.domain.release import Verdict
 from models.page.text import Text, decimal, file_size, join_words
 from simulations.report.content import ReportContent, Scores
 from simulations.report.product import CallDetection, ReleaseCard, StatisticsOutcome
-from simulations.report.wording import ADVERSARIES, SCAM_TYPES, VERDICTS, towards
+from simulations.report.wording import SCAM_TYPES, VERDICTS, adversary_text, towards
 
 Z_95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
@@ -117,7 +117,7 @@ def find_privacy(privacy: tuple[PrivacyStatement, ...]) -> Text:
         return Text("This run protected nobody: it trained without privacy", "보호 없이 학습한 실행이다")
     shown = choose_headline(privacy)
     name = Text("person", "사람") if shown[0].unit is PrivacyUnit.PERSON else Text("call", "통화")
-    costs = [(decimal(statement.epsilon), ADVERSARIES[statement.against]) for statement in shown]
+    costs = [(decimal(statement.epsilon), adversary_text(statement)) for statement in shown]
     return Text(
         f"The cost per {name.en}: epsilon " + " and ".join(f"{epsilon} against {who.en}" for epsilon, who in costs),
         f"{name.ko} 단위 비용: 엡실론 " + ", ".join(f"{epsilon} ({who.ko} 기준)" for epsilon, who in costs),
@@ -138,8 +138,10 @@ def find_release(release: ReleaseCard) -> Text:
     """Say whether the gate let the model through, and what INT8 costs in score."""
     if not release.released:
         failed = ", ".join(f"{check.name} {check.measured}" for check in release.gate if not check.passed)
-        return Text(f"Nothing was released: the gate refused {failed}", f"배포하지 않음: 승인 거부 ({failed})")
-    size = file_size(sum(file.size for file in release.files))
+        return Text(
+            f"Nothing was released: the gate refused the model for its {failed}", f"배포하지 않음: 승인 거부 ({failed})"
+        )
+    size = file_size(release.size_on_devices)
     difference = decimal(release.quantisation.largest_score_difference, 4)
     return Text(
         f"Release {release.version} passed its gate: {size}, INT8 scores within {difference} of FP32",

@@ -98,7 +98,7 @@ def _epsilon_tile(content: ReportContent) -> Tile:
             Text("Privacy", "개인정보 보호"), None, "–", None, Text("none in this run", "이 실행에는 없음"), None
         )
     first = findings.choose_headline(content.privacy)[0]
-    unit, who = wording.UNITS[first.unit], wording.ADVERSARIES[first.against]
+    unit, who = wording.UNITS[first.unit], wording.adversary_text(first)
     name = Text(f"Epsilon, {unit.en}", f"엡실론, {unit.ko}")
     note = Text(f"against {who.en}", f"{who.ko} 기준")
     return Tile(name, None, decimal(first.epsilon), None, note, wording.simulated_mark(first))

@@ -70,6 +70,11 @@ class ReleaseCard:
         """Whether the gate let the model through."""
         return all(check.passed for check in self.gate)
 
+    @property
+    def size_on_devices(self) -> int:
+        """Bytes of the one file that devices run; the others are the same model for other runtimes."""
+        return next((file.size for file in self.files if file.name.endswith(".ort")), 0)
+
 
 @dataclass(frozen=True, slots=True)
 class WindowJudgement:

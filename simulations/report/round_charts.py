@@ -11,7 +11,7 @@ from models.page.picture import DASHED, Key, Picture, describe_progress, draw, l
 from models.page.text import Text, decimal
 from models.page.vector import Ink, Words
 from simulations.report.content import RoundOutcome, UpdateNorms
-from simulations.report.wording import ADVERSARIES, UNITS, simulated_mark
+from simulations.report.wording import UNITS, adversary_text, simulated_mark
 
 BAR = 0.76
 """Width of a bar, in rounds."""
@@ -129,6 +129,6 @@ def _describe_end(statement: PrivacyStatement, epsilon: float) -> Text:
 
 def _epsilon_label(statement: PrivacyStatement) -> Text:
     """Name one epsilon by its unit and its adversary, and say where it is simulated."""
-    unit, who = UNITS[statement.unit], ADVERSARIES[statement.against]
+    unit, who = UNITS[statement.unit], adversary_text(statement)
     label = Text(f"{unit.en}, against {who.en}", f"{unit.ko}, {who.ko} 기준")
     return label if statement.simulated is None else label + Text(" (simulated)", " (모의값)")

@@ -9,6 +9,7 @@ from models.domain.privacy import Adversary, NeighbouringRelation, PrivacyMode, 
 from models.domain.release import Verdict
 from models.domain.round import ReplyFate
 from models.page.text import Text
+from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT
 
 SCAM_TYPES = {
     ScamType.AGENCY: Text("Agency impersonation", "기관사칭형"),
@@ -54,6 +55,14 @@ MODES = {
     PrivacyMode.BOTH: Text("per person and per call", "사람 단위와 통화 단위"),
     PrivacyMode.SECURE: Text("per person, under secure aggregation", "사람 단위, 안전 집계"),
 }
+
+
+def adversary_text(statement: PrivacyStatement) -> Text:
+    """Name who a figure holds against, and say so where a server that adds the noise itself has to be believed."""
+    masked = statement.accountant == DISTRIBUTED_ACCOUNTANT
+    if statement.against is Adversary.SERVER and statement.unit is PrivacyUnit.PERSON and not masked:
+        return Text("a server that keeps its word", "약속을 지키는 서버")
+    return ADVERSARIES[statement.against]
 
 
 def value_text(value: str) -> Text:

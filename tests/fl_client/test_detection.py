@@ -60,7 +60,7 @@ def test_judging_while_the_call_grows_ends_where_judging_it_whole_does(detector:
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_however_the_words_arrive_the_judgement_is_the_same(detector: OnnxDetector, steps: list[int]) -> None:
     words = (SAID * 6).split()[: sum(steps)]
     growing, whole = CallJudge(detector), CallJudge(detector)

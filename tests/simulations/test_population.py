@@ -36,7 +36,6 @@ seeds = st.integers(min_value=0, max_value=2**32 - 1)
 
 
 @given(worlds, counts, seeds)
-@settings(deadline=None)
 def test_every_call_goes_to_exactly_one_device(calls, devices, seed):
     dealt = deal_calls(calls, devices, seed)
     assert len(dealt) == devices
@@ -44,13 +43,12 @@ def test_every_call_goes_to_exactly_one_device(calls, devices, seed):
 
 
 @given(worlds, counts, seeds)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_same_seed_deals_the_same(calls, devices, seed):
     assert deal_calls(calls, devices, seed) == deal_calls(calls, devices, seed)
 
 
 @given(worlds, st.integers(min_value=3, max_value=40), seeds)
-@settings(deadline=None)
 def test_most_devices_hold_no_vishing(calls, devices, seed):
     holding = [own for own in deal_calls(calls, devices, seed) if any(call.label is Label.VISHING for call in own)]
     assert len(holding) <= max(1, round(SHARE_OF_TARGETS * devices)) < devices / 2

@@ -26,14 +26,14 @@ def ids(scenarios) -> set[str]:
 
 
 @given(drifts, seeds)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_server_knows_no_scenario_that_people_meet_or_that_models_are_judged_by(drift, seed):
     worlds = dealt(drift, seed)
     assert not ids(worlds.server) & (ids(worlds.people) | ids(worlds.acceptance))
 
 
 @given(drifts, seeds)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_people_and_the_acceptance_set_share_scenarios_of_the_new_type_only(drift, seed):
     worlds = dealt(drift, seed)
     shared = ids(worlds.people) & ids(worlds.acceptance)
@@ -41,7 +41,7 @@ def test_people_and_the_acceptance_set_share_scenarios_of_the_new_type_only(drif
 
 
 @given(drifts, seeds)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_server_has_no_scenario_of_the_new_type_and_people_have(drift, seed):
     worlds = dealt(drift, seed)
     assert drift.new_type not in {scenario.scam_type for scenario in worlds.server}
@@ -50,7 +50,7 @@ def test_the_server_has_no_scenario_of_the_new_type_and_people_have(drift, seed)
 
 
 @given(drifts, seeds)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_every_world_has_scams_everyday_calls_and_hard_ones(drift, seed):
     worlds = dealt(drift, seed)
     for world in (worlds.server, worlds.acceptance, worlds.people):
@@ -62,7 +62,7 @@ def test_every_world_has_scams_everyday_calls_and_hard_ones(drift, seed):
 
 
 @given(drifts, seeds)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_every_scenario_is_dealt_and_the_same_seed_deals_the_same(drift, seed):
     worlds = dealt(drift, seed)
     assert ids(worlds.server) | ids(worlds.people) | ids(worlds.acceptance) == ids(load_scenarios())

@@ -249,7 +249,7 @@ def test_a_new_snapshot_gets_a_new_timestamp_also_where_that_is_young(publisher:
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=5))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whoever_renews_often_enough_never_serves_expired_metadata(
     tmp_path_factory: pytest.TempPathFactory, hours: list[int]
 ) -> None:

@@ -42,7 +42,7 @@ def _timed_calls(draw: st.DrawFn) -> Call:
 _CALLS = st.one_of(_TEXTS.map(lambda text: Call("a", Label.NORMAL, text=text)), _timed_calls())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(_CALLS, st.integers(0, 99))
 def test_keywords_are_added_to_what_was_said_and_nothing_else_changes(call: Call, seed: int) -> None:
     made = add_keywords(call, seed)
@@ -54,7 +54,7 @@ def test_keywords_are_added_to_what_was_said_and_nothing_else_changes(call: Call
         assert each.origin == call.id != each.call.id
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(_CALLS, st.integers(0, 99))
 def test_keywords_are_spoken_by_30_seconds(call: Call, seed: int) -> None:
     for each in add_keywords(call, seed):
@@ -63,7 +63,7 @@ def test_keywords_are_spoken_by_30_seconds(call: Call, seed: int) -> None:
         assert all(word in heard for word in wanted)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(_timed_calls(), st.integers(0, 99))
 def test_a_changed_calls_segments_are_in_order_and_as_long_as_before(call: Call, seed: int) -> None:
     for each in add_keywords(call, seed):
@@ -73,7 +73,7 @@ def test_a_changed_calls_segments_are_in_order_and_as_long_as_before(call: Call,
         assert kept == [segment.text for segment in call.segments]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(_CALLS, st.dictionaries(_WORDS, st.floats(-3, 3), max_size=8))
 def test_the_strongest_words_are_gone_and_all_others_stay_in_order(call: Call, strengths: dict[str, float]) -> None:
     removed = remove_strongest(call, strengths, most=2)

@@ -163,14 +163,14 @@ written = st.lists(st.one_of(signs, runs, speech, st.characters(codec="utf-8")),
 
 
 @given(written)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_masking_twice_changes_nothing_more(text: str) -> None:
     once = masked(text)
     assert masked(once) == once
 
 
 @given(written)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_long_run_of_digits_stays_unless_it_is_an_amount(text: str) -> None:
     for run in re.finditer(r"(?<![0-9])[0-9]{7,}", masked(text)):
         assert re.match(r"원|\s?(?:원|달러|불|엔|위안|유로)(?!러)", masked(text)[run.end() :])
@@ -197,7 +197,6 @@ def test_no_long_run_of_digits_stays_unless_it_is_an_amount(text: str) -> None:
         min_size=1,
     )
 )
-@settings(deadline=None)
 def test_speech_without_identifiers_is_left_as_it_is(words: list[str]) -> None:
     assert masked(" ".join(words)) == " ".join(words)
 

@@ -25,7 +25,7 @@ def spoken(number: int, label: Label) -> Call:
 
 
 @given(share=st.floats(0.1, 0.9), seed=st.integers(0, 100))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_no_scenario_stands_on_both_sides_and_no_call_is_lost(share: float, seed: int) -> None:
     rest, apart = split_by_scenario(SYNTHETIC, share, seed)
     assert not {scenario_of(call.id) for call in rest} & {scenario_of(call.id) for call in apart}

@@ -15,7 +15,7 @@ WORDS = ["검찰", "계좌", "안전계좌로", "네", "hello", "대출"]
 any_word = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(any_word, min_size=1, max_size=6), shortest=st.integers(1, 3), more=st.integers(0, 3))
 def test_a_word_is_the_mean_of_its_ngrams_in_the_file(
     tmp_path: Path, words: list[str], shortest: int, more: int
@@ -70,7 +70,7 @@ def test_a_file_of_another_kind_is_refused_with_the_reason(tmp_path: Path, model
     assert str(refused.value).startswith(str(path))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path, share: float) -> None:
     whole = FastTextModel(WORDS).write(tmp_path / "whole.bin").read_bytes()

@@ -69,7 +69,7 @@ def test_at_300_dimensions_it_has_the_papers_93826_parameters():
     assert sum(parameter.numel() for parameter in PrivateClassifier(Classifier(300)).parameters()) == 93_826
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(counts, st.sampled_from(["mean", "sum"]))
 def test_gradients_that_are_not_clipped_add_up_to_the_batchs(count, reduction):
     network, calls = some_network(), some_calls(count)
@@ -77,7 +77,7 @@ def test_gradients_that_are_not_clipped_add_up_to_the_batchs(count, reduction):
     assert torch.allclose(clipped_sum(network, calls, NO_CLIP, reduction), expected, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(counts, clip_norms)
 def test_the_sum_is_that_of_each_calls_gradient_by_itself_clipped(count, clip_norm):
     network, calls = some_network(), some_calls(count)
@@ -86,7 +86,7 @@ def test_the_sum_is_that_of_each_calls_gradient_by_itself_clipped(count, clip_no
     assert torch.allclose(clipped_sum(network, calls, clip_norm), expected, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(counts, clip_norms, st.data())
 def test_one_call_moves_the_sum_by_no_more_than_the_clipping_norm(count, clip_norm, data):
     network, calls = some_network(), some_calls(count + 1)
@@ -102,7 +102,7 @@ def test_a_call_that_is_over_the_norm_is_scaled_down_to_it_and_no_further():
         assert 0.999 * 0.01 < float(clipped_sum(network, call, 0.01).norm()) <= 0.01 * (1 + 1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(counts, st.integers(1, 4))
 def test_padding_changes_nothing_whatever_stands_in_it(count, more):
     network, (embedded, lengths, labels) = some_network(), some_calls(count)

@@ -38,14 +38,14 @@ def weight_gradients_of_ours(weights: LstmWeights, embedded: torch.Tensor, arriv
     return [*(torch.einsum("ntg,nti->gi", at_gates, given) for given in inputs), bias, bias]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes)
 def test_hidden_states_are_those_of_torchs_lstm(size):
     lstm, weights, embedded = made(*size)
     assert torch.allclose(run_forward(embedded, weights).hidden[:, 1:], lstm(embedded)[0], atol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes)
 def test_gate_gradients_add_up_to_the_weight_gradients_of_torchs_lstm(size):
     lstm, weights, embedded = made(*size)

@@ -68,7 +68,7 @@ def test_scores_equal_torchs(trained: TrainedDetector, exported: Path, variant: 
     np.testing.assert_allclose(found, calibrate_logits(expected, trained.calibration), atol=allowed)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(words=calls_of_words, cuts=st.lists(st.integers(0, 120), max_size=6))
 def test_a_growing_call_scores_like_the_whole_call(detector: OnnxDetector, words: list[str], cuts: list[int]) -> None:
     listener = detector.begin()
@@ -83,7 +83,7 @@ def test_a_growing_call_scores_like_the_whole_call(detector: OnnxDetector, words
     np.testing.assert_allclose(listener.attention, whole.attention, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(calls=st.lists(st.lists(st.sampled_from(VOCABULARY), max_size=60), max_size=6))
 def test_a_score_does_not_depend_on_the_batch(detector: OnnxDetector, calls: list[list[str]]) -> None:
     alone = [detector.score(words) for words in calls]

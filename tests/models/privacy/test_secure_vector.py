@@ -85,7 +85,7 @@ def test_noise_drawn_for_missing_devices_is_theirs():
 
 
 @given(most=st.integers(3, 2000), share=st.floats(0.1, 1.0), multiplier=st.floats(0.05, 8.0), clip=st.floats(1e-3, 1e3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_largest_sum_fits_into_the_words(most, share, multiplier, clip):
     quorum = max(3, int(share * most))
     terms = SecureTerms(ThreatModel.ACTIVE, 0.1, quorum, most, multiplier * clip / math.sqrt(quorum))

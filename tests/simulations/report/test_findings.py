@@ -10,6 +10,7 @@ from models.domain.call import Label, ScamType
 from models.domain.privacy import Adversary, PrivacyUnit
 from models.domain.release import Verdict
 from models.page.text import Text, decimal, file_size, percent, small
+from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT
 from simulations.report.content import Scores
 from simulations.report.findings import (
     bound_odds,
@@ -105,9 +106,15 @@ def test_training_counts_every_device_that_was_asked() -> None:
 
 def test_the_cost_in_privacy_names_the_unit_and_both_adversaries() -> None:
     found = find_privacy((example_statement(Adversary.RECIPIENTS, 1.44), example_statement(Adversary.SERVER, 13.22)))
-    assert (
-        found.en == "The cost per person: epsilon 1.44 against those who receive releases and 13.22 against the server"
+    assert found.en == (
+        "The cost per person: epsilon 1.44 against those who receive releases "
+        "and 13.22 against a server that keeps its word"
     )
+
+
+def test_a_server_that_sees_masked_updates_only_needs_no_belief() -> None:
+    masked = replace(example_statement(Adversary.SERVER, 13.22), accountant=DISTRIBUTED_ACCOUNTANT)
+    assert find_privacy((masked,)).en == "The cost per person: epsilon 13.22 against the server"
 
 
 def test_two_units_are_never_mixed_in_one_heading() -> None:
@@ -128,8 +135,11 @@ def test_no_privacy_is_said_plainly() -> None:
 
 
 def test_a_release_is_announced_only_where_every_condition_passed() -> None:
-    assert find_release(example_release()).en.startswith("Release 1.1.0 passed its gate: 6.83\u00a0MB")
-    assert find_release(example_release(passed=False)).en == "Nothing was released: the gate refused F1 0.842"
+    assert find_release(example_release()).en.startswith("Release 1.1.0 passed its gate: 3.42\u00a0MB")
+    assert (
+        find_release(example_release(passed=False)).en
+        == "Nothing was released: the gate refused the model for its F1 0.842"
+    )
 
 
 @pytest.mark.parametrize(

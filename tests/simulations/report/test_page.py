@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.domain.call import ScamType, Segment
-from models.domain.privacy import Adversary, PrivacyMode
+from models.domain.privacy import Adversary, PrivacyMode, PrivacyUnit
 from models.domain.release import Verdict
 from simulations.report.content import ReportContent, RoundOutcome
 from simulations.report.glossary import GLOSSARY
@@ -134,7 +134,7 @@ def test_hostile_text_stays_text_wherever_it_can_stand() -> None:
     assert HOSTILE in "".join(elements.words)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(text=st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=40))
 def test_any_title_is_shown_as_it_is_and_breaks_nothing(text: str) -> None:
     content = example_content()
@@ -181,6 +181,23 @@ def test_a_run_without_privacy_release_detection_and_statistics_has_a_page_that_
     assert "None" not in words
 
 
+def test_a_secure_round_shows_that_it_was_aborted_and_how_many_clipped_without_anybodys_norm() -> None:
+    content = example_content()
+    first, second = content.rounds[:2]
+    aborted = replace(first, norms=None, report=replace(first.report, aborted="too few signatures"))
+    summed = replace(second, norms=None, report=replace(second.report, clipped_share=0.42))
+    words = "".join(Elements(render_report(replace(content, rounds=(aborted, summed)))).words)
+    assert "secure round aborted" in words
+    assert "42 % (noised)" in words.replace("\u00a0", " ")
+
+
+def test_a_calls_figure_counts_calls_and_no_devices() -> None:
+    call = replace(example_statement(Adversary.RECIPIENTS, 1.44), unit=PrivacyUnit.CALL)
+    words = "".join(Elements(render_report(replace(example_content(), privacy=(call,)))).words)
+    assert "Calls on the device" in words
+    assert "Population" not in words
+
+
 def test_figures_below_the_threshold_are_withheld() -> None:
     words = "".join(
         Elements(render_report(replace(example_content(), statistics=example_statistics(released=False)))).words
@@ -192,7 +209,7 @@ def test_figures_below_the_threshold_are_withheld() -> None:
 def test_a_refused_model_is_not_called_released() -> None:
     content = replace(example_content(), release=example_release(passed=False))
     words = "".join(Elements(render_report(content)).words)
-    assert "Nothing was released: the gate refused F1 0.842" in words
+    assert "Nothing was released: the gate refused the model for its F1 0.842" in words
     assert "passed its gate" not in words
 
 

@@ -55,7 +55,7 @@ def test_every_pattern_of_losses_ends_with_the_exact_sum_or_with_none(last, thre
     lost=st.lists(st.sampled_from([*STAGES, NEVER, NEVER, NEVER]), min_size=3, max_size=12),
     threat_model=st.sampled_from(ThreatModel),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_sum_is_never_wrong(lost, threat_model):
     played = PlayedRound(terms_for(len(lost), threat_model), len(lost), dict(enumerate(lost)))
     try:

@@ -34,7 +34,7 @@ def test_the_field_holds_every_secret_and_is_a_field():
 
 
 @given(secret=st.binary(min_size=32, max_size=32), holders=st.integers(1, 12), data=st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_threshold_of_shares_gives_the_secret_back(secret, holders, data):
     threshold = data.draw(st.integers(1, holders))
     chosen = data.draw(st.sets(st.integers(1, holders), min_size=threshold))
@@ -112,7 +112,7 @@ def test_masks_are_even_repeat_for_their_key_and_cancel():
 
 
 @given(devices=st.integers(3, 60), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_graph_is_regular_mutual_and_follows_from_the_roster(devices, data):
     degrees = [devices - 1, *range(2, devices - 1, 2)]
     degree, digest = data.draw(st.sampled_from(degrees)), data.draw(st.binary(min_size=32, max_size=32))
