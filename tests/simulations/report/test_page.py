@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -93,13 +92,10 @@ def test_the_style_sheet_loads_nothing_and_is_the_only_thing_that_the_policy_all
     assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-def test_the_page_is_small_and_made_quickly() -> None:
+def test_the_page_of_a_hundred_rounds_is_small() -> None:
     content = example_content()
     many = replace(content, rounds=tuple(replace_number(content, number) for number in range(1, 101)))
-    start = time.perf_counter()
-    page = render_report(many)
-    assert time.perf_counter() - start < 3.0
-    assert len(page.encode()) < 1_500_000
+    assert len(render_report(many).encode()) < 1_500_000
 
 
 def replace_number(content: ReportContent, number: int) -> RoundOutcome:
