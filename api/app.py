@@ -28,6 +28,7 @@ from api.people.passwords import Passwords
 from api.problems import MEDIA_TYPE, Problem, ProblemError, problem_document
 from api.releases.endpoints import router as releases
 from api.settings import Settings
+from api.statistics.endpoints import operator_router as operator_statistics
 from api.statistics.endpoints import router as statistics
 from api.upkeep import keep_up
 
@@ -47,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.context = context
-    for router in (people, devices, consents, guardians, statistics, releases, health.router):
+    for router in (people, devices, consents, guardians, statistics, operator_statistics, releases, health.router):
         app.include_router(router)
     _answer_errors(app)
     app.add_middleware(BodyLimit)

@@ -88,7 +88,8 @@ reports = Table(
     metadata,
     _device_column(primary=True),
     Column("window", String(8), ForeignKey("windows.name"), primary_key=True),
-    Column("answers", Text, nullable=False, comment="randomised on the device; canonical JSON"),
+    Column("metric", String(32), nullable=False, comment="drawn on the device, whatever the call was"),
+    Column("answer", Text, nullable=False, comment="randomised on the device; canonical JSON"),
     Index("ix_reports_window", "window"),
 )
 """Lives until its window is closed or consent is withdrawn, whichever comes first."""

@@ -75,7 +75,7 @@ class Figure:
 
     Attributes:
         epsilon: Local differential privacy of one device's answer.
-        reports: Devices that answered.
+        reports: Devices that answered this question.
         confidence: Of each value's interval by itself.
         estimates: By value.
     """

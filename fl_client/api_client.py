@@ -13,8 +13,8 @@ import httpx
 
 from fl_client.api_answers import Consent, ConsentText, CurrentRelease, Figure, ReportReceipt, WithdrawalReceipt
 from fl_client.api_connection import NOT_UNDERSTOOD, send, understand
+from fl_client.report_book import Report
 from fl_client.request_signing import Credentials, DeviceSignature
-from fl_client.statistics import Report
 from fl_client.training_keys import TrainingKeys
 from models.domain.consent import Purpose
 from models.domain.window import Window

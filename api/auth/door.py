@@ -43,11 +43,16 @@ CONSENTED = SIGNED | problems(Problem.CONSENT_MISSING)
 
 @dataclass(frozen=True, slots=True)
 class DeviceCall:
-    """A request whose device is known, inside its transaction."""
+    """A request whose device is known, inside its transaction.
+
+    Attributes:
+        text_version: Of the text that was consented to, ``None`` where the endpoint needs no consent.
+    """
 
     connection: Connection
     device_id: str
     now: datetime
+    text_version: str | None = None
 
     @property
     def actor(self) -> Actor:
@@ -77,9 +82,10 @@ class Door:
         try:
             with transaction(self._context.engine) as connection:
                 signature = self._verify(connection)
+                version = None
                 if self.purpose is not None:
-                    require_consent(connection, signature.device_id, self.purpose)
-                yield DeviceCall(connection, signature.device_id, self._context.settings.now)
+                    version = require_consent(connection, signature.device_id, self.purpose).text_version
+                yield DeviceCall(connection, signature.device_id, self._context.settings.now, version)
         except ProblemError:
             self._keep_nonce(signature)
             raise

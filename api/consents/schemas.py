@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.consents.texts import Language
 from models.domain.consent import Purpose
 
-Version = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}$", examples=["2026-11"])]
+Version = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}$", examples=["2026-12"])]
 
 GuardianRecordId = Annotated[
     str, Field(pattern=r"^[0-9a-f]{32}$", max_length=32, examples=["7c9e6679f3d04f2b8a5d1c0b9e8f7a6d"])
@@ -38,10 +38,10 @@ class ConsentRequest(BaseModel):
         extra="forbid",
         json_schema_extra={
             "examples": [
-                {"purpose": "statistics", "text_version": "2026-11", "language": "ko", "is_under_14": False},
+                {"purpose": "statistics", "text_version": "2026-12", "language": "ko", "is_under_14": False},
                 {
                     "purpose": "statistics",
-                    "text_version": "2026-11",
+                    "text_version": "2026-12",
                     "language": "ko",
                     "is_under_14": True,
                     "guardian_record": "7c9e6679f3d04f2b8a5d1c0b9e8f7a6d",
@@ -68,9 +68,9 @@ class ConsentAnswer(BaseModel):
                 {
                     "purpose": "statistics",
                     "given": True,
-                    "text_version": "2026-11",
+                    "text_version": "2026-12",
                     "language": "ko",
-                    "recorded_at": "2026-11-21T03:00:00Z",
+                    "recorded_at": "2026-12-21T03:00:00Z",
                     "receipt": "0f8fad5bd9cb469fa16570867728950e",
                 }
             ]
@@ -93,7 +93,7 @@ class WithdrawalAnswer(BaseModel):
             "examples": [
                 {
                     "purpose": "statistics",
-                    "withdrawn_at": "2026-11-21T03:00:00Z",
+                    "withdrawn_at": "2026-12-21T03:00:00Z",
                     "receipt": "7c9e6679f3d04f2b8a5d1c0b9e8f7a6d",
                     "reports_destroyed": 1,
                     "keys_destroyed": False,

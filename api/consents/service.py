@@ -91,8 +91,8 @@ def withdraw_consent(connection: Connection, device_id: str, purpose: Purpose, n
     return Withdrawal(_append(connection, device_id, entry), reports, expulsion)
 
 
-def require_consent(connection: Connection, device_id: str, purpose: Purpose) -> None:
-    """Return only if a device's person has consented to a purpose.
+def require_consent(connection: Connection, device_id: str, purpose: Purpose) -> LedgerEntry:
+    """Return the consent to a purpose that a device's person has given.
 
     Raises:
         ProblemError: There is no consent; the document names the purpose.
@@ -104,6 +104,7 @@ def require_consent(connection: Connection, device_id: str, purpose: Purpose) ->
             f"this needs the person's consent to {purpose.value}: ask for it, then POST /v1/consents",
             purpose=purpose.value,
         )
+    return last
 
 
 def _require_guardian(connection: Connection, device_id: str, consent: GivenConsent) -> str | None:

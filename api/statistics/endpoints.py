@@ -1,21 +1,26 @@
-"""Statistics over HTTP: randomised reports in, estimates out, both for devices that consented."""
+"""Statistics over HTTP: randomised reports in, estimates out, for who consented; estimates for operators too."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from sqlalchemy import Connection
 
+from api.auth.bearer import FOR_OPERATORS, Operator
 from api.auth.door import CONSENTED, StatisticsDoor
-from api.documentation import SIGNED_OPERATION, problems
+from api.documentation import BEARER_OPERATION, SIGNED_OPERATION, problems
 from api.problems import Problem, ProblemError
 from api.statistics import repository, service
-from api.statistics.repository import Figure, WindowState
+from api.statistics.repository import Figure, Report, WindowState
 from api.statistics.schemas import EstimateAnswer, FigureAnswer, ReportAnswer, ReportRequest, WindowName, WindowsAnswer
 from models.domain.window import Window, open_window
 from models.errors import BadInputError
 
 router = APIRouter(prefix="/v1/statistics", tags=["statistics"])
+
+operator_router = APIRouter(prefix="/v1/operator/statistics", tags=["statistics"])
 
 MetricName = Annotated[str, Path(pattern=r"^[a-z_]{1,32}$", examples=["verdict"])]
 
@@ -30,7 +35,8 @@ def send_report(report: ReportRequest, door: StatisticsDoor) -> ReportAnswer:
     """Report on the window that is open. Sent again unchanged, the answer is the same."""
     window = _parse_window(report.window)
     with door.open() as call:
-        service.accept_report(call.connection, call.device_id, window, report.answers.by_metric, call.now)
+        told = Report(window, report.metric, tuple(report.answer))
+        service.accept_report(call.connection, call.device_id, told, call.text_version, call.now)
     return ReportAnswer(window=window.name, collected_until=window.collected_until)
 
 
@@ -38,11 +44,7 @@ def send_report(report: ReportRequest, door: StatisticsDoor) -> ReportAnswer:
 def list_windows(door: StatisticsDoor) -> WindowsAnswer:
     """The window that reports are taken for, and those whose figures are released."""
     with door.open() as call:
-        released = repository.windows_in_state(call.connection, WindowState.RELEASED)
-        window = open_window(call.now)
-    return WindowsAnswer(
-        open=window.name, collected_until=window.collected_until, released=[found.name for found in released]
-    )
+        return _calendar(call.connection, call.now)
 
 
 @router.get(
@@ -54,10 +56,40 @@ def read_figure(
     metric: MetricName, door: StatisticsDoor, window: Annotated[WindowName | None, Query()] = None
 ) -> FigureAnswer:
     """A released figure; the newest one where no window is named."""
-    week = None if window is None else _parse_window(window)
     with door.open() as call:
-        figure = service.read_figure(call.connection, metric, week)
-    return _answer(figure)
+        return _read(call.connection, metric, window)
+
+
+@operator_router.get("/windows", responses=FOR_OPERATORS, openapi_extra=BEARER_OPERATION)
+def list_windows_for_operators(operator: Operator) -> WindowsAnswer:
+    """The same calendar, for operators."""
+    with operator.open(write=False) as call:
+        return _calendar(call.connection, call.now)
+
+
+@operator_router.get(
+    "/{metric}",
+    responses=FOR_OPERATORS | problems(Problem.NOT_FOUND, Problem.NOT_RELEASED, Problem.INVALID),
+    openapi_extra=BEARER_OPERATION,
+)
+def read_figure_for_operators(
+    metric: MetricName, operator: Operator, window: Annotated[WindowName | None, Query()] = None
+) -> FigureAnswer:
+    """The same figure, for operators: they see no more than people do."""
+    with operator.open(write=False) as call:
+        return _read(call.connection, metric, window)
+
+
+def _calendar(connection: Connection, now: datetime) -> WindowsAnswer:
+    released = repository.windows_in_state(connection, WindowState.RELEASED)
+    window = open_window(now)
+    return WindowsAnswer(
+        open=window.name, collected_until=window.collected_until, released=[found.name for found in released]
+    )
+
+
+def _read(connection: Connection, metric: str, window: str | None) -> FigureAnswer:
+    return _answer(service.read_figure(connection, metric, None if window is None else _parse_window(window)))
 
 
 def _answer(figure: Figure) -> FigureAnswer:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from api.database import insert_if_absent
 from api.tables import figures, reports, windows
 from models.domain.window import Window
-from models.privacy.randomised_response import ShareEstimate
+from models.privacy.local_randomiser import Answer, LocalRandomiser, ShareEstimate
 
 
 class WindowState(StrEnum):
@@ -23,13 +25,22 @@ class WindowState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What a device told of a window: its answer to the question that it drew."""
+
+    window: Window
+    metric: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """The released answer to one metric's question, frozen.
 
     Attributes:
         epsilon: Local differential privacy of one answer in it.
-        reports: Devices that answered.
-        counts: Randomised answers by value.
+        reports: Devices that answered this question.
+        counts: Randomised answers that support each value, in the order that the domain had.
         estimates: By value.
     """
 
@@ -39,6 +50,11 @@ class Figure:
     reports: int
     counts: dict[str, int]
     estimates: dict[str, ShareEstimate]
+
+    @property
+    def randomiser(self) -> LocalRandomiser:
+        """The mechanism that its answers came out of: also what windows that never were can be simulated with."""
+        return LocalRandomiser(tuple(self.counts), self.epsilon)
 
 
 def lock_window(connection: Connection, window: Window, *, exclusive: bool) -> WindowState:
@@ -73,16 +89,22 @@ def close_window(connection: Connection, window: Window, state: WindowState, rep
     connection.execute(delete(reports).where(reports.c.window == window.name))
 
 
-def insert_report(connection: Connection, device_id: str, window: Window, answers: str) -> bool:
+def insert_report(connection: Connection, device_id: str, report: Report) -> bool:
     """Store a report; false where the device has one for that window already."""
-    return insert_if_absent(connection, reports, device_id=device_id, window=window.name, answers=answers)
+    answer = json.dumps(report.answer, separators=(",", ":"))
+    return insert_if_absent(
+        connection, reports, device_id=device_id, window=report.window.name, metric=report.metric, answer=answer
+    )
 
 
-def find_answers(connection: Connection, device_id: str, window: Window) -> str | None:
-    """Return the answers that a device gave for a window."""
-    return connection.execute(
-        select(reports.c.answers).where(reports.c.device_id == device_id, reports.c.window == window.name)
-    ).scalar()
+def find_report(connection: Connection, device_id: str, window: Window) -> Report | None:
+    """Return the report that a device made on a window."""
+    row = connection.execute(
+        select(reports.c.metric, reports.c.answer).where(
+            reports.c.device_id == device_id, reports.c.window == window.name
+        )
+    ).first()
+    return None if row is None else Report(window, row.metric, tuple(json.loads(row.answer)))
 
 
 def delete_reports_of_device(connection: Connection, device_id: str) -> int:
@@ -90,12 +112,17 @@ def delete_reports_of_device(connection: Connection, device_id: str) -> int:
     return connection.execute(delete(reports).where(reports.c.device_id == device_id)).rowcount
 
 
-def count_answers(connection: Connection, window: Window) -> list[tuple[str, int]]:
-    """Return how many devices gave which answers for a window."""
+def count_answers(connection: Connection, window: Window) -> dict[str, Counter[Answer]]:
+    """Return how many devices gave which answer to which metric's question, for a window."""
     rows = connection.execute(
-        select(reports.c.answers, func.count()).where(reports.c.window == window.name).group_by(reports.c.answers)
+        select(reports.c.metric, reports.c.answer, func.count())
+        .where(reports.c.window == window.name)
+        .group_by(reports.c.metric, reports.c.answer)
     )
-    return [(answers, count) for answers, count in rows]
+    answered: dict[str, Counter[Answer]] = defaultdict(Counter)
+    for metric, answer, count in rows:
+        answered[metric][tuple(json.loads(answer))] += count
+    return answered
 
 
 def insert_figure(connection: Connection, figure: Figure) -> None:
@@ -119,7 +146,23 @@ def insert_figure(connection: Connection, figure: Figure) -> None:
 def find_figure(connection: Connection, window: Window, metric: str) -> Figure | None:
     """Return a released figure."""
     row = connection.execute(select(figures).where(figures.c.window == window.name, figures.c.metric == metric)).first()
-    if row is None:
-        return None
+    return None if row is None else _figure(row)
+
+
+def figures_of(connection: Connection, metric: str) -> list[Figure]:
+    """Return every released figure of a metric, oldest first."""
+    rows = connection.execute(select(figures).where(figures.c.metric == metric))
+    return sorted(map(_figure, rows), key=lambda figure: figure.window)
+
+
+def newest_figure(connection: Connection, metric: str) -> Figure | None:
+    """Return the newest released figure of a metric. Names of weeks sort by time."""
+    newest = select(figures).where(figures.c.metric == metric).order_by(figures.c.window.desc()).limit(1)
+    row = connection.execute(newest).first()
+    return None if row is None else _figure(row)
+
+
+def _figure(row: Row[Any]) -> Figure:
     estimates = {value: ShareEstimate(*numbers) for value, numbers in json.loads(row.estimates).items()}
-    return Figure(window, row.metric, row.epsilon, row.reports, json.loads(row.counts), estimates)
+    counts: dict[str, int] = json.loads(row.counts)
+    return Figure(Window.parse(row.window), row.metric, row.epsilon, row.reports, counts, estimates)

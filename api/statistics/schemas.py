@@ -3,44 +3,58 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
-from models.domain.statistic import METRICS
+from models.domain.statistic import METRICS, Metric
+from models.privacy.local_randomiser import Encoding, LocalRandomiser
 
 WindowName = Annotated[str, Field(pattern=r"^[0-9]{4}-W[0-9]{2}$", max_length=8, examples=["2026-W46"])]
 
-_FIELDS: dict[str, Any] = {metric.name: (Literal[metric.values], ...) for metric in METRICS.values()}
 
-
-class ClosedAnswers(BaseModel):
-    """One randomised value for every metric."""
+class ClosedReport(BaseModel):
+    """What one device reports on one window: one question, and an answer that was randomised on the device."""
 
     model_config = ConfigDict(extra="forbid")
 
-    @property
-    def by_metric(self) -> dict[str, str]:
-        """The values as plain text."""
-        values: dict[str, str] = self.model_dump()
-        return values
+    window: WindowName
+    if TYPE_CHECKING:
+        metric: str
+        answer: list[str]
+
+
+def _report_on(metric: Metric) -> type[ClosedReport]:
+    """Return the form of a report on one question, made from the domain, so that the two can't differ."""
+    randomiser = LocalRandomiser(metric.values, metric.epsilon)
+    fewest, most = (1, 1) if randomiser.encoding is Encoding.DIRECT else (0, len(metric.values))
+
+    def check(answer: list[str]) -> list[str]:
+        if not randomiser.is_answer(answer):
+            raise ValueError("expected values of the metric, each once and in their order")
+        return answer
+
+    name: Any = Literal[metric.name]
+    values: Any = Literal[metric.values]
+    answer = Annotated[list[values], Field(min_length=fewest, max_length=most), AfterValidator(check)]
+    example = {"window": "2026-W46", "metric": metric.name, "answer": [metric.values[0]]}
+    made: type[ClosedReport] = create_model(
+        f"{metric.name.title().replace('_', '')}Report",
+        __base__=ClosedReport,
+        __doc__=ClosedReport.__doc__,
+        metric=(name, ...),
+        answer=(answer, Field(examples=[example["answer"]])),
+    )
+    return made
 
 
 if TYPE_CHECKING:
-    Answers = ClosedAnswers
-else:  # made from the domain's metrics, so that the two can't differ
-    Answers = create_model("Answers", __base__=ClosedAnswers, __doc__=ClosedAnswers.__doc__, **_FIELDS)
-
-
-class ReportRequest(BaseModel):
-    """What one device reports on one window, randomised before it left the device."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"window": "2026-W46", "answers": {"verdict": "none"}}]}
-    )
-
-    window: WindowName
-    answers: Answers
+    ReportRequest = ClosedReport
+else:
+    ReportRequest = Annotated[
+        Union[tuple(_report_on(metric) for metric in METRICS.values())],  # noqa: UP007  the members are made above
+        Field(discriminator="metric"),
+    ]
 
 
 class ReportAnswer(BaseModel):
@@ -62,7 +76,7 @@ class EstimateAnswer(BaseModel):
 
 
 class FigureAnswer(BaseModel):
-    """A released figure, frozen."""
+    """The released figure of one question, frozen."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -87,7 +101,7 @@ class FigureAnswer(BaseModel):
     metric: str
     window: WindowName
     epsilon: float = Field(description="Local differential privacy of one device's answer in one window.")
-    reports: int = Field(description="Devices that answered.")
+    reports: int = Field(description="Devices that answered this question.")
     confidence: float = Field(description="Of each value's interval by itself.")
     estimates: dict[str, EstimateAnswer]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +11,11 @@ from sqlalchemy import Connection
 
 from api.problems import Problem, ProblemError
 from api.statistics import repository
-from api.statistics.repository import Figure, WindowState
-from models.domain.statistic import METRICS, REPORTS_BEFORE_RELEASE, Metric
+from api.statistics.repository import Figure, Report, WindowState
+from models.domain.consent import Purpose
+from models.domain.statistic import METRICS, REPORTS_BEFORE_RELEASE, Metric, metrics_agreed_to
 from models.domain.window import Window, open_window
-from models.privacy.randomised_response import estimate_shares
+from models.privacy.local_randomiser import Answer, LocalRandomiser
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +32,37 @@ class ClosedWindow:
 
 
 def accept_report(
-    connection: Connection, device_id: str, window: Window, answers: Mapping[str, str], now: datetime
+    connection: Connection, device_id: str, report: Report, text_version: str | None, now: datetime
 ) -> None:
-    """Store a device's randomised answers for a window. The same report again changes nothing.
+    """Store a device's randomised answer for a window. The same report again changes nothing.
+
+    Args:
+        connection: In a writing transaction.
+        device_id: Whose report it is.
+        report: Of the form that the domain gives its metric.
+        text_version: Of the consent text that its person agreed to.
+        now: With its time zone.
 
     Raises:
-        ProblemError: The window isn't open, or the device gave other answers for it before.
+        ProblemError: The text doesn't name the question, the window isn't open, or the device gave another report.
     """
-    _require_open(connection, window, now)
-    text = json.dumps(dict(sorted(answers.items())), separators=(",", ":"))
-    if repository.insert_report(connection, device_id, window, text):
+    _require_agreement(report.metric, text_version)
+    _require_open(connection, report.window, now)
+    if repository.insert_report(connection, device_id, report):
         return
-    if repository.find_answers(connection, device_id, window) != text:
+    if repository.find_report(connection, device_id, report.window) != report:
         raise ProblemError(
             Problem.REPORT_CONFLICT,
             "a device answers once a window: send the report that was made first",
-            window=window.name,
+            window=report.window.name,
         )
 
 
 def release_window(connection: Connection, window: Window, now: datetime, *, early: bool = False) -> ClosedWindow:
     """Close a window for good: fold its reports into frozen figures and delete them.
 
-    On its fixed day a window with too few reports is closed without figures. Closed early, which gives no more than one
-    look either, it must have enough of them, and stays open otherwise.
+    A question with too few answers gets no figure. On its fixed day a window in which that is so of every question is
+    closed without figures. Closed early, which gives no more than one look either, it stays open in that case.
 
     Args:
         connection: In a writing transaction.
@@ -64,7 +71,7 @@ def release_window(connection: Connection, window: Window, now: datetime, *, ear
         early: Do not wait for the day on the calendar; reports that are still to come are lost.
 
     Raises:
-        ProblemError: It is too early, or the window has too few reports to be closed early.
+        ProblemError: It is too early, or no question has enough answers for the window to be closed early.
     """
     state = repository.lock_window(connection, window, exclusive=True)
     if state is not WindowState.OPEN:
@@ -74,12 +81,13 @@ def release_window(connection: Connection, window: Window, now: datetime, *, ear
             Problem.WINDOW_NOT_DUE, f"{window.name} takes reports until {window.collected_until.isoformat()}"
         )
     answered = repository.count_answers(connection, window)
-    total = sum(count for _, count in answered)
-    if total < REPORTS_BEFORE_RELEASE and early:
+    most = max((tally.total() for tally in answered.values()), default=0)
+    if most < REPORTS_BEFORE_RELEASE and early:
         raise ProblemError(
-            Problem.WINDOW_NOT_DUE, f"{window.name} has {total} of the {REPORTS_BEFORE_RELEASE} reports that it needs"
+            Problem.WINDOW_NOT_DUE,
+            f"no question of {window.name} has the {REPORTS_BEFORE_RELEASE} answers that it needs: {most} at most",
         )
-    return _close(connection, window, answered, total, now)
+    return _close(connection, window, answered, now)
 
 
 def release_due_windows(connection: Connection, now: datetime) -> list[ClosedWindow]:
@@ -96,11 +104,23 @@ def read_figure(connection: Connection, metric: str, window: Window | None) -> F
     """
     if metric not in METRICS:
         raise ProblemError(Problem.NOT_FOUND, f"there is no such metric: expected one of {', '.join(METRICS)}")
-    window = window or _newest_released(connection)
-    figure = None if window is None else repository.find_figure(connection, window, metric)
-    if window is None or figure is None:
+    if window is None:
+        figure = repository.newest_figure(connection, metric)
+    else:
+        figure = repository.find_figure(connection, window, metric)
+    if figure is None:
         raise ProblemError(Problem.NOT_RELEASED, _why_not_released(connection, window))
     return figure
+
+
+def _require_agreement(metric: str, text_version: str | None) -> None:
+    """Let only questions pass that the consent text names: for new items there has to be a new consent (PIPA 15(2))."""
+    if text_version is None or METRICS[metric] not in metrics_agreed_to(text_version):
+        raise ProblemError(
+            Problem.CONSENT_MISSING,
+            f"the text that was consented to doesn't name {metric}: show the one in force and ask again",
+            purpose=Purpose.STATISTICS.value,
+        )
 
 
 def _require_open(connection: Connection, window: Window, now: datetime) -> None:
@@ -115,33 +135,28 @@ def _require_open(connection: Connection, window: Window, now: datetime) -> None
 
 
 def _close(
-    connection: Connection, window: Window, answered: list[tuple[str, int]], total: int, now: datetime
+    connection: Connection, window: Window, answered: Mapping[str, Counter[Answer]], now: datetime
 ) -> ClosedWindow:
-    enough = total >= REPORTS_BEFORE_RELEASE
-    if enough:
-        for metric in METRICS.values():
-            repository.insert_figure(connection, _fold(window, metric, answered, total))
+    enough = [metric for metric in METRICS.values() if answered[metric.name].total() >= REPORTS_BEFORE_RELEASE]
+    for metric in enough:
+        repository.insert_figure(connection, _fold(window, metric, answered[metric.name]))
     state = WindowState.RELEASED if enough else WindowState.WITHHELD
+    total = sum(tally.total() for tally in answered.values())
     repository.close_window(connection, window, state, total, int(now.timestamp()))
     return ClosedWindow(window, state, total)
 
 
-def _fold(window: Window, metric: Metric, answered: list[tuple[str, int]], total: int) -> Figure:
-    tally: Counter[str] = Counter()
-    for answers, count in answered:
-        tally[json.loads(answers)[metric.name]] += count
-    counts = {value: tally[value] for value in metric.values}
-    return Figure(window, metric.name, metric.epsilon, total, counts, estimate_shares(counts, metric.epsilon))
-
-
-def _newest_released(connection: Connection) -> Window | None:
-    return max(repository.windows_in_state(connection, WindowState.RELEASED), default=None)
+def _fold(window: Window, metric: Metric, answers: Counter[Answer]) -> Figure:
+    randomiser = LocalRandomiser(metric.values, metric.epsilon)
+    counts = {value: sum(count for answer, count in answers.items() if value in answer) for value in randomiser.values}
+    estimates = randomiser.estimate(counts, answers.total())
+    return Figure(window, metric.name, metric.epsilon, answers.total(), counts, estimates)
 
 
 def _why_not_released(connection: Connection, window: Window | None) -> str:
     if window is None:
-        return "no window was released yet"
-    if repository.state_of(connection, window) is WindowState.WITHHELD:
-        return f"{window.name} had fewer than {REPORTS_BEFORE_RELEASE} reports; they are destroyed"
+        return "no window was released yet that answers this"
+    if repository.state_of(connection, window) in (WindowState.RELEASED, WindowState.WITHHELD):
+        return f"{window.name} had fewer than {REPORTS_BEFORE_RELEASE} answers to this; they are destroyed"
     due = window.collected_until.isoformat()
-    return f"{window.name} is released after {due}, from {REPORTS_BEFORE_RELEASE} reports on"
+    return f"{window.name} is released after {due}, from {REPORTS_BEFORE_RELEASE} answers on"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from models.domain.release import Calibration, Thresholds
-from models.errors import ModelFileError
+from models.errors import BadInputError, ModelFileError
 from models.text.ngrams import NgramScheme
+from models.text.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class DetectorCard:
         scheme: How words become n-gram ids.
         calibration: From logit to score.
         thresholds: From score to verdict.
+        vocabulary: Which words it was trained on, where that is known.
     """
 
     dimensions: int
@@ -31,10 +33,12 @@ class DetectorCard:
     scheme: NgramScheme
     calibration: Calibration
     thresholds: Thresholds
+    vocabulary: Vocabulary | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as plain JSON values."""
-        return asdict(self)
+        values = asdict(replace(self, vocabulary=None))
+        return values | {"vocabulary": None if self.vocabulary is None else self.vocabulary.to_text()}
 
     @classmethod
     def from_json(cls, metadata: Mapping[str, Any]) -> DetectorCard:
@@ -51,8 +55,9 @@ class DetectorCard:
                 scheme=NgramScheme(**{name: int(value) for name, value in metadata["scheme"].items()}),
                 calibration=Calibration(**_finite(metadata["calibration"])),
                 thresholds=Thresholds(**_finite(metadata["thresholds"])),
+                vocabulary=None if (known := metadata.get("vocabulary")) is None else Vocabulary.from_text(known),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, BadInputError) as error:
             raise ModelFileError("the detector's metadata lacks a value or holds one of another type") from error
         card._check_ranges()
         return card

@@ -23,6 +23,7 @@ from models.detector.model_file import (
 from models.detector.parameters import Parameters, write_parameters
 from models.domain.release import Calibration, Thresholds
 from models.errors import ModelFileError
+from models.text.vocabulary import Vocabulary
 
 FORMAT = "hearsay-trained-detector/1"
 
@@ -39,6 +40,7 @@ class TrainedDetector:
         calibration: From logit to score.
         thresholds: From score to verdict.
         lineage: What it was trained on and how: plain JSON values, nothing of any call.
+        vocabulary: Which words it was trained on.
     """
 
     embedding: NgramEmbedding
@@ -46,13 +48,21 @@ class TrainedDetector:
     calibration: Calibration = field(default_factory=Calibration)
     thresholds: Thresholds = field(default_factory=lambda: Thresholds(suspicious=0.501, dangerous=0.9))
     lineage: Mapping[str, Any] = field(default_factory=dict)
+    vocabulary: Vocabulary | None = None
 
     @property
     def card(self) -> DetectorCard:
         """Sizes and settings; 93,826 parameters at 300 dimensions."""
         count = sum(array.size for array in self.parameters.values())
-        scheme = self.embedding.scheme
-        return DetectorCard(self.embedding.dimensions, HIDDEN, count, scheme, self.calibration, self.thresholds)
+        return DetectorCard(
+            self.embedding.dimensions,
+            HIDDEN,
+            count,
+            self.embedding.scheme,
+            self.calibration,
+            self.thresholds,
+            self.vocabulary,
+        )
 
     def build_network(self) -> Classifier:
         """Return the network with the trained parameters, ready to judge.
@@ -97,7 +107,8 @@ class TrainedDetector:
         card = DetectorCard.from_json(metadata)
         embedding = NgramEmbedding.load(check_file(directory, _EMBEDDING, metadata))
         parameters = read_arrays(check_file(directory, _PARAMETERS, metadata))
-        trained = cls(embedding, parameters, card.calibration, card.thresholds, metadata.get("lineage", {}))
+        lineage = metadata.get("lineage", {})
+        trained = cls(embedding, parameters, card.calibration, card.thresholds, lineage, card.vocabulary)
         if trained.card != card:
             raise ModelFileError(f"{directory}: the metadata and the files are of different detectors")
         trained.build_network()

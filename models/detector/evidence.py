@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from models.domain.call import ScamType
+
 _ANYWHERE = "~"
 
 
@@ -33,11 +35,13 @@ class Evidence:
         aspect: What it tells.
         name: Ours, not a word of the call; stands in the reason.
         rank: Place in the lexicon; of two callers named in one call, the earlier is rather the one claimed.
+        points_to: Type of scam that it is rather heard in.
     """
 
     aspect: Aspect
     name: str
     rank: int
+    points_to: ScamType = ScamType.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def load_lexicon() -> Lexicon:
     inside: dict[str, list[tuple[str, Evidence]]] = defaultdict(list)
     longest = 0
     for rank, kind in enumerate(tomllib.loads(text)["evidence"]):
-        evidence = Evidence(Aspect(kind["aspect"]), kind["name"], rank)
+        evidence = Evidence(Aspect(kind["aspect"]), kind["name"], rank, ScamType(kind.get("points_to", "unknown")))
         for written in kind["patterns"].split():
             pattern = written.removeprefix(_ANYWHERE)
             (inside if written.startswith(_ANYWHERE) else beginning)[pattern[0]].append((pattern, evidence))

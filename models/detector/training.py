@@ -33,6 +33,7 @@ from models.detector.tunable_embedding import TunableEmbedding
 from models.domain.call import Call
 from models.text.clean import split_words
 from models.text.ngrams import NgramScheme
+from models.text.vocabulary import Vocabulary
 from models.text.window import words_until
 
 LONGEST = 240.0
@@ -130,7 +131,9 @@ def train_detector(
     halves = halve_calls(calls, settings.seed)
     rehearsal = Rehearsal.of([(session.train(learned), judged) for learned, judged in (halves, halves[::-1])])
     trained = session.train(calls).with_calibration(*calibrate(rehearsal.logits, rehearsal.labels, rehearsal.weights))
-    return replace(trained, lineage={**(lineage or {}), **_lineage(settings, calls, rehearsal)})
+    vocabulary = Vocabulary.of_calls(split_words(call.transcript) for call in calls)
+    lineage = {**(lineage or {}), **_lineage(settings, calls, rehearsal)}
+    return replace(trained, lineage=lineage, vocabulary=vocabulary)
 
 
 def count_epochs(settings: TrainingSettings, calls: int) -> int:

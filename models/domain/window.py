@@ -52,6 +52,11 @@ class Window:
         return f"{year}-W{week:02d}"
 
     @property
+    def number(self) -> int:
+        """The week counted since Monday, 1 January of the year 1; the next one's is one more, in every year."""
+        return (self.monday.toordinal() - 1) // 7
+
+    @property
     def starts(self) -> datetime:
         """The first moment that belongs to it."""
         return datetime.combine(self.monday, time(), KOREA)

@@ -9,7 +9,7 @@ from api.consents.texts import TEXTS, Language
 from api.devices.vault import open_secret, seal_secret
 from api.keys import Keys
 from fl_client.api_client import ApiClient
-from fl_client.statistics import Report
+from fl_client.report_book import Report
 from models.domain.consent import Purpose
 from models.domain.window import open_window
 from models.errors import RefusedError, SignatureRefusedError
@@ -63,7 +63,7 @@ def test_every_purpose_has_a_text_with_the_four_items_in_both_languages() -> Non
 def test_a_device_that_leaves_takes_everything_with_it_and_nothing_of_others(api: Api) -> None:
     leaving, staying = api.enrolled(*Purpose), api.enrolled(*Purpose)
     for device in (leaving, staying):
-        device.send_report(Report(open_window(api.clock.now), {"verdict": "none"}, 2.0))
+        device.send_report(Report(open_window(api.clock.now), "verdict", ("none",), 2.0))
     leaving.leave()
     assert {table: api.count(table) for table in ("devices", "reports", "consents")} == {
         "devices": 1,

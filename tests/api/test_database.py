@@ -3,11 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import Engine, insert, inspect, text
 
 from api.database import (
+    _alembic_config,
     connect_database,
     downgrade_database,
     migrate_database,
@@ -15,7 +17,7 @@ from api.database import (
     require_current_schema,
     transaction,
 )
-from api.tables import metadata
+from api.tables import metadata, reports
 from models.errors import BadInputError, UnreachableError, UsageError
 
 
@@ -41,6 +43,32 @@ def test_migrated_tables_are_those_that_the_program_describes(bare_database_url:
         differences = [change for change in compare_metadata(context, metadata) if _matters(change)]
     assert differences == []
     engine.dispose()
+
+
+def test_reports_of_the_one_question_survive_the_step_to_many_and_back(bare_database_url: str) -> None:
+    engine = connect_database(bare_database_url)
+    migrate_to(engine, "0003")
+    with transaction(engine) as connection:
+        connection.execute(text("INSERT INTO devices VALUES ('a', :secret, 'k')"), {"secret": b"s"})
+        connection.execute(text("INSERT INTO devices VALUES ('b', :secret, 'k')"), {"secret": b"s"})
+        connection.execute(text("INSERT INTO windows VALUES ('2026-W46', 'open', 0, NULL)"))
+        connection.execute(text("""INSERT INTO reports VALUES ('a', '2026-W46', '{"verdict"\\:"normal"}')"""))
+    migrate_database(engine)
+    rows = text("SELECT device_id, metric, answer FROM reports ORDER BY device_id")
+    with transaction(engine) as connection:
+        assert connection.execute(rows).all() == [("a", "verdict", '["normal"]')]
+        other = {"device_id": "b", "window": "2026-W46", "metric": "score", "answer": '["none"]'}
+        connection.execute(insert(reports).values(other))
+    migrate_to(engine, "0003", down=True)
+    with transaction(engine) as connection:
+        kept = connection.execute(text("SELECT device_id, answers FROM reports")).all()
+    assert kept == [("a", '{"verdict":"normal"}')]
+    engine.dispose()
+
+
+def migrate_to(engine: Engine, revision: str, *, down: bool = False) -> None:
+    with transaction(engine) as connection:
+        (command.downgrade if down else command.upgrade)(_alembic_config(connection), revision)
 
 
 def _matters(change: object) -> bool:

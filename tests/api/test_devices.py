@@ -9,8 +9,8 @@ from api.database import transaction
 from api.devices.repository import lock_device
 from fl_client.api_client import ApiClient
 from fl_client.person_client import PersonClient
+from fl_client.report_book import Report
 from fl_client.request_signing import Credentials
-from fl_client.statistics import Report
 from fl_client.training_keys import make_training_keys
 from models.domain.consent import Purpose
 from models.domain.window import open_window
@@ -91,7 +91,7 @@ def test_a_person_destroys_a_lost_phone_but_nobody_elses(api: Api) -> None:
 def test_removing_an_account_destroys_the_devices_that_were_linked_and_no_others(api: Api) -> None:
     owner = person(api)
     linked, free = api.enrolled(*Purpose), api.enrolled(*Purpose)
-    linked.send_report(Report(open_window(api.clock.now), {"verdict": "none"}, 2.0))
+    linked.send_report(Report(open_window(api.clock.now), "verdict", ("none",), 2.0))
     linked.link_person(owner.access_token)
     owner.remove_account()
     assert {table: api.count(table) for table in ("people", "devices", "reports", "consents", "device_links")} == {
@@ -113,7 +113,7 @@ def test_a_report_that_meets_a_withdrawal_is_refused_or_destroyed(api: Api) -> N
 
     def report() -> None:
         try:
-            device.send_report(Report(open_window(api.clock.now), {"verdict": "none"}, 2.0))
+            device.send_report(Report(open_window(api.clock.now), "verdict", ("none",), 2.0))
         except ConsentRefusedError:
             refused.append(True)
 

@@ -61,6 +61,8 @@ ENDPOINTS = [
     Endpoint("POST", "/v1/statistics/reports", STATISTICS, 200, "REPORT"),
     Endpoint("GET", "/v1/statistics/windows", STATISTICS, 200),
     Endpoint("GET", "/v1/statistics/{metric}", STATISTICS, 404),
+    Endpoint("GET", "/v1/operator/statistics/windows", OPERATOR, 200),
+    Endpoint("GET", "/v1/operator/statistics/{metric}", OPERATOR, 404),
     Endpoint("GET", "/v1/people/self", PERSON, 200),
     Endpoint("GET", "/v1/people/self/devices", PERSON, 200),
     Endpoint("DELETE", "/v1/people/self/devices/{device_id}", PERSON, 404),
@@ -94,7 +96,7 @@ def send(
     if body == "KEYS":
         body = _spell_keys(make_training_keys())
     if body == "REPORT":
-        body = {"window": open_window(api.clock.now).name, "answers": {"verdict": "none"}}
+        body = {"window": open_window(api.clock.now).name, "metric": "verdict", "answer": ["none"]}
     if body == NAMED:
         body = {**NAMED, "name": f"name-{secrets.token_hex(4)}"}
     return api.connection.request(

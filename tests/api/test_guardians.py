@@ -22,7 +22,7 @@ def consent(device: ApiClient, purpose: Purpose, record: str | None) -> bool:
 
 def test_a_child_is_refused_without_a_guardian(api: Api) -> None:
     device = api.enrolled()
-    body = {"purpose": "statistics", "text_version": "2026-11", "language": "ko", "is_under_14": True}
+    body = {"purpose": "statistics", "text_version": "2026-12", "language": "ko", "is_under_14": True}
     refused = api.connection.post("/v1/consents", json=body, auth=device._signature)
     assert problem(refused) == (403, "guardian-missing")
     with pytest.raises(GuardianMissingError):
@@ -32,7 +32,7 @@ def test_a_child_is_refused_without_a_guardian(api: Api) -> None:
 
 def test_nobody_consents_without_saying_whether_they_are_under_14(sqlite_api: Api) -> None:
     device = sqlite_api.enrolled()
-    body = {"purpose": "statistics", "text_version": "2026-11", "language": "ko"}
+    body = {"purpose": "statistics", "text_version": "2026-12", "language": "ko"}
     assert sqlite_api.connection.post("/v1/consents", json=body, auth=device._signature).status_code == 422
 
 

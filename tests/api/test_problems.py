@@ -45,7 +45,7 @@ def test_every_error_is_a_problem_document(sqlite_api: Api, method: str, path: s
         b"null",
         b'"text"',
         b'{"window": NaN}',
-        b'{"window": "2026-W46\\u0000", "answers": {"verdict": "none"}}',
+        b'{"window": "2026-W46\\u0000", "metric": "verdict", "answer": ["none"]}',
         b"",
     ],
 )

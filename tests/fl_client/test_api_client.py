@@ -9,8 +9,8 @@ import pytest
 
 from fl_client.api_client import ApiClient
 from fl_client.api_connection import NotReleasedError, ReportRefusedError, open_connection
+from fl_client.report_book import Report
 from fl_client.request_signing import Credentials
-from fl_client.statistics import Report
 from models.domain.consent import Purpose
 from models.domain.window import open_window
 from models.errors import (
@@ -87,11 +87,11 @@ def test_a_report_crosses_the_wire_as_its_own_bytes_and_nothing_else_of_the_devi
         sent.append(request)
         return httpx.Response(200, json={"window": "2026-W46", "collected_until": "2026-11-22T15:00:00Z"})
 
-    report = Report(open_window(datetime(2026, 11, 19, tzinfo=UTC)), {"verdict": "none"}, 2.0)
+    report = Report(open_window(datetime(2026, 11, 19, tzinfo=UTC)), "verdict", ("none",), 2.0)
     for _ in range(2):
         client_of(answer).send_report(report)
     assert sent[0].content == sent[1].content == report.body
-    assert json.loads(report.body) == {"window": "2026-W46", "answers": {"verdict": "none"}}
+    assert json.loads(report.body) == {"window": "2026-W46", "metric": "verdict", "answer": ["none"]}
     assert sent[0].headers["signature"] != sent[1].headers["signature"]
     assert CREDENTIALS.secret not in b"".join(value for _, value in sent[0].headers.raw)
 
