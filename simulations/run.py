@@ -19,7 +19,6 @@ from models.detector.training import TrainingSettings, count_epochs, train_detec
 from models.domain.call import Call
 from models.domain.messages import SecureStage
 from models.domain.privacy import PrivacyMode, PrivacyStatement
-from models.domain.statistic import REPORTS_BEFORE_RELEASE
 from models.durable_file import write_durably
 from simulations.data import gather_calls
 from simulations.devices import device_world
@@ -33,7 +32,7 @@ from simulations.releasing import ReleaseStage, release_best_round
 from simulations.report.content import ReportContent, RunFacts, Scores
 from simulations.report.page import render_report
 from simulations.report.product import CallDetection, StatisticsOutcome
-from simulations.reporting import judge_population, learn, report_verdicts
+from simulations.reporting import PHONES_A_DEVICE, gather_phones, learn, report_calls
 from simulations.scenarios import Drift, deal_scenarios, drift_named
 from simulations.service import ApiPlace, release_window, serving_api
 from simulations.settings import Engine, RunSettings
@@ -82,7 +81,8 @@ def run_simulation(settings: RunSettings, workspace: Workspace, bars: ProgressBa
             create_registry(workspace.registry),
             workspace.root,
         )
-    detection, statistics = None, None
+    detection: CallDetection | None = None
+    statistics: tuple[StatisticsOutcome, ...] = ()
     if release.trusted_root is not None:
         detection, statistics = _use_release(settings, field, release, workspace, bars, taps)
     content = ReportContent(
@@ -161,7 +161,7 @@ def _local_grid(
 
 def _use_release(
     settings: RunSettings, field: Field, release: ReleaseStage, workspace: Workspace, bars: ProgressBars, taps: Taps
-) -> tuple[CallDetection, StatisticsOutcome | None]:
+) -> tuple[CallDetection, tuple[StatisticsOutcome, ...]]:
     place = ApiPlace(
         database=f"sqlite:///{workspace.api / 'api.sqlite3'}",
         registry=workspace.registry,
@@ -191,16 +191,16 @@ def _listen(
 
 def _report(
     settings: RunSettings, field: Field, release: ReleaseStage, place: ApiPlace, url: str, bars: ProgressBars
-) -> StatisticsOutcome | None:
+) -> tuple[StatisticsOutcome, ...]:
     with (
-        bars.step("Devices send randomised statistics", settings.devices) as advance,
+        bars.step("Phones send randomised statistics", PHONES_A_DEVICE * settings.devices) as advance,
         open_connection(url) as connection,
     ):
-        verdicts = judge_population(OnnxDetector.load(release.exported), field.dealt)
-        reported = report_verdicts(connection, verdicts, settings.seed, advance)
+        phones = gather_phones(OnnxDetector.load(release.exported), field.dealt, settings.seed)
+        reported = report_calls(connection, phones, settings.seed, advance)
         if reported is None:
-            return None
-        if len(reported.reports) >= REPORTS_BEFORE_RELEASE:
+            return ()
+        if reported.can_be_released:
             release_window(place)
         return learn(reported)
 
@@ -253,6 +253,7 @@ def summarise(content: ReportContent, report: Path) -> dict[str, Any]:
         }
         if card
         else None,
+        "statistics": {told.metric.name: _told(told) for told in content.statistics},
         "report": str(report),
     }
 
@@ -264,6 +265,17 @@ def _scores(scores: Scores) -> dict[str, Any]:
         "false_alarms_per_1000": scores.false_alarms_per_1000,
         "roc_auc": scores.roc_auc,
         "calls": scores.n,
+    }
+
+
+def _told(told: StatisticsOutcome) -> dict[str, Any]:
+    estimates = told.estimates
+    return {
+        "epsilon": told.metric.epsilon,
+        "reports": told.reports,
+        "true_shares": dict(told.true_shares),
+        "received_shares": dict(told.received_shares),
+        "estimates": None if estimates is None else {value: asdict(found) for value, found in estimates.items()},
     }
 
 

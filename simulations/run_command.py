@@ -22,6 +22,7 @@ from models.errors import BadInputError
 from models.folder_lock import locked_folder
 from simulations.progress import show_progress
 from simulations.report.content import ReportContent, Scores
+from simulations.report.product import StatisticsOutcome
 from simulations.report.wording import adversary_text
 from simulations.run import Outcome, run_simulation
 from simulations.settings import RunSettings
@@ -159,15 +160,19 @@ def _detection(content: ReportContent) -> list[str]:
 
 
 def _statistics(content: ReportContent) -> list[str]:
-    told = content.statistics
-    if told is None:
+    if not content.statistics:
         return []
+    first, total = content.statistics[0], sum(told.reports for told in content.statistics)
     head = (
-        f"The API was told {told.reports} randomised verdicts (epsilon {told.metric.epsilon:g}); {told.refused} refused"
+        f"The API was told {total} randomised answers to {len(content.statistics)} questions, each phone one"
+        f" (epsilon {first.metric.epsilon:g}); {first.refused} refused. From {first.threshold} answers on it estimates:"
     )
+    return [head, *(f"  {told.metric.name}: {_estimated(told)}" for told in content.statistics)]
+
+
+def _estimated(told: StatisticsOutcome) -> str:
     if told.estimates is None:
-        return [f"{head}. Nothing is released below {told.threshold} reports."]
-    shares = ", ".join(
+        return f"withheld, {told.reports} answers"
+    return ", ".join(
         f"{value} {max(e.share, 0):.0%} ({e.low:.0%} to {e.high:.0%})" for value, e in told.estimates.items()
     )
-    return [f"{head}. It estimates: {shares}"]

@@ -15,8 +15,8 @@ TOLD = frozenset({ScamType.AGENCY, ScamType.LOAN, ScamType.MESSENGER})
 def guess_scam_type(evidence: Iterable[Evidence]) -> ScamType:
     """Return the type that more kinds of evidence point to than to any other, ``unknown`` where none stands out.
 
-    Measured on synthetic calls, all types alike: guesses of agency are right in 83 of 100, of loan in 67, of messenger
-    in 91, and they find 64, 59 and 22 of 100 such calls (decision 30).
+    Measured on 2,000 synthetic scam calls: guesses of agency are right in 76 of 100, of loan in 67, of messenger in 93,
+    and they find 66, 60 and 21 of 100 such calls.
 
     Args:
         evidence: Found in the whole call, each kind once.

@@ -165,7 +165,7 @@ class ReportContent:
         privacy: One statement for each unit and adversary; empty where the run protects nobody.
         release: ``None`` where the run made none.
         detection: ``None`` where no device listened.
-        statistics: ``None`` where no device reported.
+        statistics: What was learned of each question; nothing where no phone reported.
     """
 
     run: RunFacts
@@ -175,7 +175,7 @@ class ReportContent:
     privacy: tuple[PrivacyStatement, ...]
     release: ReleaseCard | None
     detection: CallDetection | None
-    statistics: StatisticsOutcome | None
+    statistics: tuple[StatisticsOutcome, ...]
 
     def __post_init__(self) -> None:
         if not self.rounds:

@@ -169,8 +169,8 @@ def find_statistics(outcome: StatisticsOutcome) -> Text:
     """Say what the API could learn: how many intervals hold the truth, or that it released nothing."""
     if outcome.estimates is None:
         return Text(
-            f"The API released nothing: {outcome.reports} reports came, {outcome.threshold} are needed",
-            f"공개된 통계 없음: 보고 {outcome.reports}건, 필요 {outcome.threshold}건",
+            f"The API released nothing: {outcome.reports} answers came, {outcome.threshold} are needed",
+            f"공개된 통계 없음: 응답 {outcome.reports}건, 필요 {outcome.threshold}건",
         )
     estimates = outcome.estimates.items()
     held = sum(estimate.low <= outcome.true_shares[value] <= estimate.high for value, estimate in estimates)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.domain.statistic import SCAM_TYPE, VERDICT
 from models.page.document import Language, page_environment, render_page
 from models.page.picture import Picture
 from models.page.text import Text, decimal
@@ -33,7 +34,11 @@ def render_report(content: ReportContent, language: Language = "en") -> str:
         language: The language that the page opens in; the reader may switch to the other.
     """
     environment = page_environment("simulations.report")
-    environment.globals |= {"value_text": wording.value_text, "spoken": spoken_lines}
+    environment.globals |= {
+        "value_text": wording.value_text,
+        "metric_text": wording.metric_text,
+        "spoken": spoken_lines,
+    }
     return render_page(
         environment,
         "report.html.j2",
@@ -47,6 +52,10 @@ def render_report(content: ReportContent, language: Language = "en") -> str:
     )
 
 
+DRAWN = (VERDICT, SCAM_TYPE)
+"""Questions whose answers are drawn; the others stand in tables."""
+
+
 def _draw(content: ReportContent) -> dict[str, Picture]:
     """Draw the pictures that the content has figures for, by name."""
     drawn = (
@@ -56,7 +65,7 @@ def _draw(content: ReportContent) -> dict[str, Picture]:
         round_charts.draw_update_norms(content.rounds),
         round_charts.draw_epsilon(content.rounds, content.privacy),
         None if content.detection is None else result_charts.draw_detection(content.detection),
-        None if content.statistics is None else result_charts.draw_statistics(content.statistics),
+        *(result_charts.draw_statistics(told) for told in content.statistics if told.metric in DRAWN),
     )
     return {picture.name: picture for picture in drawn if picture is not None}
 

@@ -128,16 +128,16 @@ class ShareEstimate:
 
 @dataclass(frozen=True, slots=True)
 class StatisticsOutcome:
-    """What devices answered and what the API could learn from it.
+    """What phones answered to one question and what the API could learn from it.
 
     Attributes:
         metric: The question, its values and its epsilon.
-        true_shares: By value. Known to the simulator only: no device ever sends this.
+        true_shares: By value, of all phones that reported. Known to the simulator only: no phone ever sends this.
         received_shares: By value, as the randomised answers came in.
-        estimates: By value; ``None`` where too few reports came to release anything.
-        reports: Reports received.
-        threshold: Reports that a release needs.
-        refused: Devices turned away because they hadn't consented.
+        estimates: By value; ``None`` where too few answers came to release a figure.
+        reports: Answers to this question.
+        threshold: Answers that a release needs.
+        refused: Phones turned away because they hadn't consented, whatever they would have answered.
     """
 
     metric: Metric

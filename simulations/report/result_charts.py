@@ -23,7 +23,7 @@ from models.page.text import Text, percent
 from models.page.vector import Ink, Words
 from simulations.report.content import ReportContent, Scores
 from simulations.report.product import CallDetection, StatisticsOutcome
-from simulations.report.wording import SCAM_TYPES, VERDICTS, value_text
+from simulations.report.wording import METRICS, SCAM_TYPES, VERDICTS, value_text
 
 RECALL_KEYS = (
     Key("dot hollow before", Text("before", "연합학습 전")),
@@ -182,10 +182,11 @@ def draw_statistics(outcome: StatisticsOutcome) -> Picture:
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=ROUND_STEPS))
         axes.xaxis.set_major_formatter(lambda share, _: percent(share) if abs(share) > 1e-9 else "0%")
 
+    name, asked = f"statistics-{outcome.metric.name}", METRICS[outcome.metric.name]
     return Picture(
-        "statistics",
-        draw("statistics", 40 + 46 * len(values), plot, Margins(left=116, right=20, bottom=32, top=8)),
-        Text("Shares of verdicts: true, as received, as estimated", "판정 비율: 실제, 수신값, 추정값"),
+        name,
+        draw(name, 40 + 46 * len(values), plot, Margins(left=116, right=20, bottom=32, top=8)),
+        Text(f"{asked.en}: true, as received, as estimated", f"{asked.ko}: 실제, 수신값, 추정값"),
         Text(
             "; ".join(f"{value_text(v).en}: true {percent(outcome.true_shares[v])}" for v in values),
             "; ".join(f"{value_text(v).ko}: 실제 {percent(outcome.true_shares[v])}" for v in values),

@@ -8,6 +8,25 @@ from models.domain.call import ScamType
 from models.domain.privacy import Adversary, NeighbouringRelation, PrivacyMode, PrivacyStatement, PrivacyUnit
 from models.domain.release import Verdict
 from models.domain.round import ReplyFate
+from models.domain.statistic import (
+    CALL_LENGTH,
+    KEPT,
+    NEWEST,
+    NO_CALL,
+    NO_SCAM,
+    NOT_WARNED,
+    OLDER,
+    OVERRIDDEN,
+    OVERRIDE,
+    PREVIOUS,
+    RELEASE,
+    SCAM_TYPE,
+    SCORE,
+    SCORES,
+    UNKNOWN_WORD_SHARE,
+    UNMEASURED,
+    VERDICT,
+)
 from models.page.text import Text
 from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT
 
@@ -26,7 +45,43 @@ VERDICTS = {
     Verdict.SUSPICIOUS: Text("suspicious (의심)", "의심"),
     Verdict.DANGEROUS: Text("dangerous (위험)", "위험"),
 }
-STATISTIC_VALUES = {"none": Text("no call", "통화 없음")} | {verdict.value: text for verdict, text in VERDICTS.items()}
+METRICS = {
+    VERDICT.name: Text("Verdict", "판정"),
+    SCAM_TYPE.name: Text("Type of scam", "사기 유형"),
+    SCORE.name: Text("Score", "점수"),
+    CALL_LENGTH.name: Text("Length of the call", "통화 길이"),
+    RELEASE.name: Text("Release in use", "사용한 배포"),
+    OVERRIDE.name: Text("What people said of the warning", "경고에 대한 이용자의 답"),
+    UNKNOWN_WORD_SHARE.name: Text("Words the detector doesn't know", "탐지 모델이 모르는 단어"),
+}
+"""Questions of the statistics."""
+
+STATISTIC_VALUES = {
+    NO_CALL: Text("no call", "통화 없음"),
+    NO_SCAM: Text("no scam", "사기 아님"),
+    UNMEASURED: Text("the release can't tell", "배포가 알 수 없음"),
+    NOT_WARNED: Text("no warning", "경고 없음"),
+    KEPT: Text("let the warning stand", "경고를 그대로 둠"),
+    OVERRIDDEN: Text("said 보이스피싱 아님", "보이스피싱 아님"),
+    NEWEST: Text("the newest", "최신"),
+    PREVIOUS: Text("the one before", "직전"),
+    OLDER: Text("an older one", "더 이전"),
+    **{verdict.value: text for verdict, text in VERDICTS.items()},
+    **{kind.value: text for kind, text in SCAM_TYPES.items()},
+    **{name: Text(name.replace("-", " – "), name.replace("-", " – ")) for name in SCORES.names},
+    "under_30s": Text("under 30 s", "30초 미만"),
+    "30s_to_1min": Text("30 s to 1 min", "30초–1분"),
+    "1_to_3min": Text("1 to 3 min", "1–3분"),
+    "3_to_10min": Text("3 to 10 min", "3–10분"),
+    "over_10min": Text("10 min and over", "10분 이상"),
+    "under_20": Text("under 20%", "20% 미만"),
+    "20_to_30": Text("20 to 30%", "20–30%"),
+    "30_to_40": Text("30 to 40%", "30–40%"),
+    "40_to_50": Text("40 to 50%", "40–50%"),
+    "over_50": Text("50% and over", "50% 이상"),
+}
+"""Values of all questions; one that several of them have means the same in each."""
+
 FATES = {
     ReplyFate.FOLDED: Text("folded in", "반영"),
     ReplyFate.NO_REPLY: Text("no reply", "응답 없음"),
@@ -63,6 +118,11 @@ def adversary_text(statement: PrivacyStatement) -> Text:
     if statement.against is Adversary.SERVER and statement.unit is PrivacyUnit.PERSON and not masked:
         return Text("a server that keeps its word", "약속을 지키는 서버")
     return ADVERSARIES[statement.against]
+
+
+def metric_text(name: str) -> Text:
+    """Name a question of the statistics."""
+    return METRICS[name]
 
 
 def value_text(value: str) -> Text:

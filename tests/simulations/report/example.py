@@ -174,5 +174,5 @@ def example_content() -> ReportContent:
         privacy=(example_statement(Adversary.RECIPIENTS, 1.44), example_statement(Adversary.SERVER, 13.22)),
         release=example_release(),
         detection=example_detection(),
-        statistics=example_statistics(),
+        statistics=(example_statistics(),),
     )

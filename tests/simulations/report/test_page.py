@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from models.domain.call import ScamType, Segment
 from models.domain.privacy import Adversary, PrivacyMode, PrivacyUnit
 from models.domain.release import Verdict
+from models.domain.statistic import METRICS
 from simulations.report.content import ReportContent, RoundOutcome
 from simulations.report.glossary import GLOSSARY
 from simulations.report.page import render_report
-from simulations.report.wording import simulated_mark
+from simulations.report.wording import metric_text, simulated_mark, value_text
 from tests.simulations.report.example import (
     UNSEEN,
     example_content,
@@ -135,7 +136,7 @@ def test_hostile_text_stays_text_wherever_it_can_stand() -> None:
 def test_any_title_is_shown_as_it_is_and_breaks_nothing(text: str) -> None:
     content = example_content()
     lean = replace(
-        content, run=replace(content.run, title=text), detection=None, statistics=None, rounds=content.rounds[:1]
+        content, run=replace(content.run, title=text), detection=None, statistics=(), rounds=content.rounds[:1]
     )
     elements = Elements(render_report(lean))
     assert_harmless(elements)
@@ -170,7 +171,7 @@ def test_a_run_without_privacy_release_detection_and_statistics_has_a_page_that_
         privacy=(),
         release=None,
         detection=None,
-        statistics=None,
+        statistics=(),
     )
     words = "".join(Elements(render_report(bare)).words)
     assert "This run protected nobody" in words
@@ -197,11 +198,37 @@ def test_a_calls_figure_counts_calls_and_no_devices() -> None:
     assert not any("Population" in term for term in terms)
 
 
+def test_every_value_of_every_question_has_words_in_both_languages() -> None:
+    for metric in METRICS.values():
+        assert metric_text(metric.name).ko
+        assert all(value_text(value).ko != value for value in metric.values)
+
+
+def test_questions_whose_answers_are_drawn_have_pictures_and_the_others_tables(page: str) -> None:
+    told = example_statistics()
+    answers = tuple(
+        replace(
+            told,
+            metric=metric,
+            true_shares=dict.fromkeys(metric.values, 1 / len(metric.values)),
+            received_shares=dict.fromkeys(metric.values, 1 / len(metric.values)),
+            estimates=None,
+        )
+        for metric in METRICS.values()
+    )
+    many = render_report(replace(example_content(), statistics=answers))
+    Elements(many)
+    assert page.count('id="statistics-verdict-table"') == 1
+    for metric in METRICS.values():
+        assert many.count(f'id="statistics-{metric.name}-table"') == 1
+    assert [f'id="statistics-{name}-text"' in many for name in ("verdict", "scam_type", "score")] == [True, True, False]
+
+
 def test_figures_below_the_threshold_are_withheld() -> None:
     words = "".join(
-        Elements(render_report(replace(example_content(), statistics=example_statistics(released=False)))).words
+        Elements(render_report(replace(example_content(), statistics=(example_statistics(released=False),)))).words
     )
-    assert "The API released nothing: 43 reports came, 50 are needed" in words
+    assert "The API released nothing: 43 answers came, 50 are needed" in words
     assert words.count("withheld") == 4
 
 
