@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from api.database import transaction
+from api.tables import throttle_counts
 from fl_client.api_client import ApiClient, _spell_keys
 from fl_client.training_keys import make_training_keys
 from models.domain.consent import Purpose
@@ -114,6 +116,8 @@ def somebody(api: Api) -> LoggedIn:
 
 @pytest.fixture
 def api(sqlite_api: Api) -> Api:
+    with transaction(sqlite_api.engine) as connection:
+        connection.execute(throttle_counts.delete())  # all tests sign up from one address
     return sqlite_api
 
 

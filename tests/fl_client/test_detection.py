@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fl_client.__main__ import main
-from fl_client.detection import CallJudge, Judgement, earliest_warning, judge_call
+from fl_client.detection import CallJudge, Judgement, earliest_warning, judge_call, observe_call
 from fl_server.release.publishing import publish_release
 from models.corpus.reader import write_calls
 from models.detector.decision import decide
 from models.detector.explanation import Finding
 from models.detector.export import export_detector
 from models.detector.runtime import OnnxDetector
-from models.domain.call import Call, Label, Segment
+from models.domain.call import Call, Label, ScamType, Segment
 from models.domain.release import Verdict
 from models.text.clean import split_words
+from models.text.vocabulary import Vocabulary
 from tests.models.detector.small import small_detector
 from tests.release_server import Publisher, serving
 
@@ -97,6 +99,44 @@ def test_the_earliest_warning_is_the_first_that_isnt_normal() -> None:
     judgements = [Judgement(10 * n, 0.5, verdict, (), "") for n, verdict in enumerate(verdicts)]
     assert earliest_warning(judgements) is judgements[1]
     assert earliest_warning(judgements[:1]) is None
+
+
+def test_what_is_observed_of_a_call_is_its_first_minute_and_whether_it_was_ever_warned_of(
+    detector: OnnxDetector,
+) -> None:
+    call = timed_call(170)
+    judgements = list(judge_call(call, detector))
+    observed = observe_call(call, detector)
+    at_a_minute = next(judged for judged in judgements if judged.seconds == 60)
+    assert (observed.verdict, observed.score) == (at_a_minute.verdict, at_a_minute.score)
+    assert observed.seconds == 170
+    assert observed.warned == (earliest_warning(judgements) is not None)
+    assert (observed.unknown_words, observed.releases_behind, observed.label) == (None, 0, None)
+
+
+def test_a_short_call_is_observed_at_its_end_and_one_without_time_stamps_in_whole_windows(
+    detector: OnnxDetector,
+) -> None:
+    short = observe_call(timed_call(15), detector)
+    assert short.score == list(judge_call(timed_call(15), detector))[-1].score
+    assert short.seconds == 15
+    assert observe_call(Call("one", Label.NORMAL, text=SAID), detector).seconds == 10
+
+
+def test_the_owners_word_on_the_type_of_scam_goes_before_what_was_heard(detector: OnnxDetector) -> None:
+    call = replace(timed_call(60), scam_type=ScamType.LOAN)
+    assert observe_call(call, detector).scam_type is ScamType.AGENCY
+    assert observe_call(call, detector, label=Label.VISHING).scam_type is ScamType.LOAN
+    unknown = replace(call, scam_type=ScamType.UNKNOWN)
+    assert observe_call(unknown, detector, label=Label.VISHING).scam_type is ScamType.AGENCY
+
+
+def test_words_are_unknown_that_the_releases_vocabulary_lacks(detector: OnnxDetector) -> None:
+    half = sorted(set(split_words(SAID)))[::2]
+    card = replace(detector.card, vocabulary=Vocabulary.of_calls([half] * 5))
+    observed = observe_call(timed_call(60), replace(detector, card=card))
+    lacking = [word for word in split_words(SAID) if word not in half]
+    assert observed.unknown_words == pytest.approx(len(lacking) / len(split_words(SAID)), abs=0.1)
 
 
 def test_an_explainer_can_be_plugged_in(detector: OnnxDetector) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +9,11 @@ import pytest
 
 from models.detector.classifier import Classifier
 from models.detector.detector import TrainedDetector
+from models.detector.export import export_detector
 from models.detector.parameters import read_parameters
+from models.detector.runtime import OnnxDetector
 from models.errors import ModelFileError
+from models.text.vocabulary import Vocabulary
 from tests.models.detector.small import small_detector
 
 
@@ -26,6 +31,28 @@ def test_what_is_saved_is_loaded_again(tmp_path: Path) -> None:
     assert loaded.lineage == trained.lineage
     for name, array in trained.parameters.items():
         assert np.array_equal(loaded.parameters[name], array)
+
+
+def test_the_vocabulary_is_saved_exported_and_left_alone_by_further_rounds(tmp_path: Path) -> None:
+    vocabulary = Vocabulary.of_calls([["검찰에서", "계좌를"]] * 5)
+    trained = replace(small_detector(), vocabulary=vocabulary)
+    trained.save(tmp_path / "trained")
+    loaded = TrainedDetector.load(tmp_path / "trained")
+    export_detector(loaded.with_parameters(loaded.parameters), tmp_path / "exported")
+    assert OnnxDetector.load(tmp_path / "exported").card.vocabulary == vocabulary
+    assert "검찰에서" not in (tmp_path / "exported" / "detector.json").read_text()
+
+
+def test_a_detector_from_before_there_were_vocabularies_has_none(tmp_path: Path) -> None:
+    small_detector().save(tmp_path)
+    metadata = json.loads((tmp_path / "detector.json").read_text())
+    assert metadata.pop("vocabulary") is None
+    (tmp_path / "detector.json").write_text(json.dumps(metadata))
+    assert TrainedDetector.load(tmp_path).vocabulary is None
+    for damaged in ("", "가", 5, ["AA=="]):
+        (tmp_path / "detector.json").write_text(json.dumps(metadata | {"vocabulary": damaged}))
+        with pytest.raises(ModelFileError):
+            TrainedDetector.load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["detector.json", "embedding.npz", "parameters.npz"])
