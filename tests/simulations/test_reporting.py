@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from models.detector.export import export_detector
 from models.detector.runtime import OnnxDetector
 from models.domain.release import Verdict
 from models.domain.statistic import METRICS
-from simulations.reporting import CONSENTING, LABELLING, PHONES_A_DEVICE, Phone, gather_phones, learn, report_calls
+from simulations.reporting import PHONES_A_DEVICE, Phone, gather_phones, learn, report_calls
 from simulations.service import ApiPlace, release_window, serving_api
 from tests.models.detector.small import small_detector
 
@@ -31,23 +30,19 @@ def place(tmp_path: Path) -> ApiPlace:
 def test_phones_hold_calls_like_the_devices_and_repeat_with_the_seed(tmp_path: Path) -> None:
     export_detector(small_detector(), tmp_path)
     detector = OnnxDetector.load(tmp_path)
-    calls = generate_calls(40, seed=3)
-    dealt = [[], *([call] for call in calls)]
+    dealt = [[], *([call] for call in generate_calls(12, seed=3))]
     phones = list(gather_phones(detector, dealt, seed=5))
     assert phones == list(gather_phones(detector, dealt, seed=5))
-    assert phones != list(gather_phones(detector, dealt, seed=6))
     assert len(phones) == PHONES_A_DEVICE * len(dealt)
     assert [phone.call for phone in phones[:PHONES_A_DEVICE]] == [None] * PHONES_A_DEVICE
     observed = [phone.call for phone in phones if phone.call is not None]
-    labels = Counter(call.label for call in observed)
-    assert len(observed) == 40 * PHONES_A_DEVICE
-    # 60 of 120 are not labelled, standard deviation 5.5; 111 of 123 consent, standard deviation 3.3
-    assert abs(labels[None] - (1 - LABELLING) * len(observed)) < 25
-    assert 95 < sum(phone.consents for phone in phones) <= 123
-    assert CONSENTING < 1
+    assert len(observed) == 12 * PHONES_A_DEVICE
+    # Of 36 half are labelled, standard deviation 3; 35 of 39 consent, standard deviation 1.9.
+    assert 6 < sum(call.label is None for call in observed) < 30
+    assert 26 < sum(phone.consents for phone in phones) < 39
 
 
-def test_without_fifty_answers_to_a_question_nothing_is_learned_of_it(place: ApiPlace) -> None:
+def test_without_consents_or_without_fifty_answers_to_a_question_nothing_is_learned_of_it(place: ApiPlace) -> None:
     phones = [Phone(WARNED, consents=number % 4 != 0) for number in range(16)]
     done: list[bool] = []
     with serving_api(place) as url, open_connection(url) as connection:
@@ -56,6 +51,7 @@ def test_without_fifty_answers_to_a_question_nothing_is_learned_of_it(place: Api
         assert (len(reported.reports), reported.refused, len(done)) == (12, 4, 16)
         assert not reported.can_be_released
         told = learn(reported)
+        assert report_calls(connection, [Phone(None, consents=False)] * 2, 3, lambda: None) is None
     assert [outcome.metric for outcome in told] == list(METRICS.values())
     assert sum(outcome.reports for outcome in told) == 12
     assert all(outcome.estimates is None and outcome.refused == 4 for outcome in told)
@@ -76,8 +72,3 @@ def test_what_is_released_is_what_the_page_is_given(place: ApiPlace, monkeypatch
     # 71 % of 52 answers are the truth: 37, standard deviation 3.3
     assert 0.45 < verdict.received_shares["dangerous"] < 0.95
     assert all(outcome.estimates is None for outcome in others)
-
-
-def test_where_nobody_consents_nothing_is_learned(place: ApiPlace) -> None:
-    with serving_api(place) as url, open_connection(url) as connection:
-        assert report_calls(connection, [Phone(None, consents=False)] * 2, 3, lambda: None) is None
