@@ -22,6 +22,7 @@ from models.errors import BadInputError
 from models.folder_lock import locked_folder
 from simulations.progress import show_progress
 from simulations.report.content import ReportContent, Scores
+from simulations.report.page import DRAWN
 from simulations.report.product import StatisticsOutcome
 from simulations.report.wording import adversary_text
 from simulations.run import Outcome, run_simulation
@@ -165,14 +166,16 @@ def _statistics(content: ReportContent) -> list[str]:
     first, total = content.statistics[0], sum(told.reports for told in content.statistics)
     head = (
         f"The API was told {total} randomised answers to {len(content.statistics)} questions, each phone one"
-        f" (epsilon {first.metric.epsilon:g}); {first.refused} refused. From {first.threshold} answers on it estimates:"
+        f" (epsilon {first.metric.epsilon:g}); {first.refused} refused. From {first.threshold} answers on it estimates"
+        " (more in the report):"
     )
-    return [head, *(f"  {told.metric.name}: {_estimated(told)}" for told in content.statistics)]
+    lines = [f"  {told.metric.name}: {_estimated(told)}" for told in content.statistics if told.metric in DRAWN]
+    return [head, *lines]
 
 
 def _estimated(told: StatisticsOutcome) -> str:
     if told.estimates is None:
         return f"withheld, {told.reports} answers"
     return ", ".join(
-        f"{value} {max(e.share, 0):.0%} ({e.low:.0%} to {e.high:.0%})" for value, e in told.estimates.items()
+        f"{value} {min(max(e.share, 0), 1):.0%} ({e.low:.0%} to {e.high:.0%})" for value, e in told.estimates.items()
     )
