@@ -127,6 +127,7 @@ def test_no_week_of_any_year_is_left_out_by_the_turns() -> None:
 
 def test_a_budget_that_is_spent_stops_reports_even_where_turns_would_not(tmp_path: Path) -> None:
     book = ReportBook(tmp_path / "reports.json", turn_of(WINDOW))
+    assert book.is_turn(WINDOW)
     for weeks in range(25, -1, -1):
         book.remember(Report(weeks_later(-weeks), VERDICT.name, ("none",), WINDOW_EPSILON))
     with pytest.raises(BudgetSpentError, match="52"):
