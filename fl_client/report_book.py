@@ -121,11 +121,13 @@ def turn_of(window: Window) -> int:
 
 
 def _parse(found: dict[str, Any]) -> _Kept:
+    if found["turn"] not in range(TURNS):
+        raise ValueError
     reports = [
         Report(Window.parse(row["window"]), str(row["metric"]), tuple(row["answer"]), float(row["epsilon"]))
         for row in found["reports"]
     ]
-    return _Kept(range(TURNS)[found["turn"]], {report.window: report for report in reports})
+    return _Kept(found["turn"], {report.window: report for report in reports})
 
 
 def _within_a_year(earlier: Window, window: Window) -> bool:

@@ -37,13 +37,12 @@ def _report_on(metric: Metric) -> type[ClosedReport]:
     name: Any = Literal[metric.name]
     values: Any = Literal[metric.values]
     answer = Annotated[list[values], Field(min_length=fewest, max_length=most), AfterValidator(check)]
-    example = {"window": "2026-W46", "metric": metric.name, "answer": [metric.values[0]]}
     made: type[ClosedReport] = create_model(
         f"{metric.name.title().replace('_', '')}Report",
         __base__=ClosedReport,
         __doc__=ClosedReport.__doc__,
         metric=(name, ...),
-        answer=(answer, Field(examples=[example["answer"]])),
+        answer=(answer, Field(examples=[[metric.values[0]]])),
     )
     return made
 
