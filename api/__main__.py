@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from api.app import create_app
+from api.audit.service import verify_log
 from api.context import Context
 from api.database import connect_database, migrate_database, require_current_schema, transaction
 from api.key_rotation import rotate_keys
@@ -112,6 +113,15 @@ def _describe(closed: ClosedWindow) -> dict[str, object]:
     return {"window": closed.window.name, "state": closed.state.value, "reports": closed.reports}
 
 
+def _audit(options: argparse.Namespace) -> None:
+    engine = connect_database(options.database)
+    require_current_schema(engine)
+    with transaction(engine, write=False) as connection:
+        head = verify_log(connection, options.anchors)
+    engine.dispose()
+    print_json({"rows": head.number, "anchor": str(head)})
+
+
 def _certificate(options: argparse.Namespace) -> tuple[Path, Path] | None:
     given = (options.tls_cert, options.tls_key)
     if options.plain_http and given == (None, None):
@@ -156,7 +166,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     releasing.set_defaults(run=_release_statistics)
 
-    for command in (serving, migrating, creating, rotating, releasing):
+    auditing = commands.add_parser("audit", help="verify that no row of the audit log is missing or was changed")
+    auditing.add_argument("--anchors", type=Path, metavar="FILE", help="ends that the log had before; today's is added")
+    auditing.set_defaults(run=_audit)
+
+    for command in (serving, migrating, creating, rotating, releasing, auditing):
         command.add_argument("--database", required=True, help="sqlite:///FILE or postgresql://USER@HOST/NAME")
     for command in (serving, migrating, creating, rotating):
         command.add_argument("--keys", type=Path, required=True, help="directory of the secret keys")

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from api import health
+from api.audit.endpoints import router as audit
 from api.consents.endpoints import router as consents
 from api.context import Context
 from api.database import connect_database
@@ -47,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.context = context
-    for router in (people, devices, consents, guardians, statistics, releases, health.router):
+    for router in (people, devices, consents, guardians, statistics, releases, audit, health.router):
         app.include_router(router)
     _answer_errors(app)
     app.add_middleware(BodyLimit)

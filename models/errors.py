@@ -120,6 +120,14 @@ class KeyExposedError(RefusedError):
     """A key can be read by others than its owner."""
 
 
+class AuditBrokenError(RefusedError):
+    """The audit log isn't what was written; ``number`` is the first row that shows it."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        self.number, self.reason = number, reason
+        super().__init__(f"audit log: row {number} {reason}")
+
+
 class OverwriteRefusedError(RefusedError):
     """A file of that name is there and is kept."""
 

@@ -71,6 +71,7 @@ ENDPOINTS = [
         "PUT", "/v1/people/self/password", PERSON, 200, {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
     ),
     Endpoint("DELETE", "/v1/people/self", PERSON, 204),
+    Endpoint("GET", "/v1/audit", OPERATOR, 200),
     Endpoint("POST", "/v1/guardians", OPERATOR, 201, {"purpose": "statistics", "reference": "2026/0417"}),
     Endpoint("DELETE", "/v1/guardians/{record_id}", OPERATOR, 404),
 ]
