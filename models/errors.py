@@ -168,5 +168,9 @@ class RecordExistsError(RefusedError):
     """A record of that name is there already; records are never overwritten."""
 
 
+class ReleasesChangedError(RefusedError):
+    """An order was given under other releases than there are now."""
+
+
 class GateRefusedError(RefusedError):
     """A model was not good enough on the server's acceptance set to be released."""

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.tables import throttle_periods
 from fl_client.api_client import ApiClient, _spell_keys
 from fl_client.training_keys import make_training_keys
 from models.domain.consent import Purpose
@@ -113,6 +114,8 @@ def somebody(api: Api) -> LoggedIn:
 
 @pytest.fixture
 def api(sqlite_api: Api) -> Api:
+    with sqlite_api.engine.begin() as connection:  # more people log in here than one address may bring
+        connection.execute(throttle_periods.delete())
     return sqlite_api
 
 
