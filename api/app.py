@@ -24,6 +24,7 @@ from api.devices.endpoints import router as devices
 from api.documentation import DESCRIPTION, VERSION, describe
 from api.guardians.endpoints import router as guardians
 from api.limits import BodyLimit, FaultBarrier
+from api.orders.endpoints import router as orders
 from api.people.endpoints import router as people
 from api.people.passwords import Passwords
 from api.problems import MEDIA_TYPE, Problem, ProblemError, problem_document
@@ -48,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.context = context
-    for router in (people, devices, consents, guardians, statistics, releases, audit, health.router):
+    for router in (people, devices, consents, guardians, statistics, releases, orders, audit, health.router):
         app.include_router(router)
     _answer_errors(app)
     app.add_middleware(BodyLimit)

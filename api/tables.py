@@ -204,6 +204,7 @@ operator_orders = Table(
     metadata,
     Column("name", String(40), primary_key=True, comment="as in the registry; sorts by time"),
     Column("content", Text, nullable=False, comment="JSON, as it stands in the registry"),
+    Column("placed_by", String(32), nullable=False, comment="random id of the operator"),
 )
 """What operators ordered: kept, so that it can be listed without reading every device's orders."""
 

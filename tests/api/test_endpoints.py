@@ -73,6 +73,9 @@ ENDPOINTS = [
     ),
     Endpoint("DELETE", "/v1/people/self", PERSON, 204),
     Endpoint("GET", "/v1/audit", OPERATOR, 200),
+    Endpoint("GET", "/v1/releases", OPERATOR, 200),
+    Endpoint("GET", "/v1/orders", OPERATOR, 200),
+    Endpoint("POST", "/v1/orders", OPERATOR, 428, {"kind": "pause"}),
     Endpoint("POST", "/v1/guardians", OPERATOR, 201, {"purpose": "statistics", "reference": "2026/0417"}),
     Endpoint("DELETE", "/v1/guardians/{record_id}", OPERATOR, 404),
 ]

@@ -16,6 +16,7 @@ def upgrade() -> None:
         "operator_orders",
         sa.Column("name", sa.String(40), nullable=False, comment="as in the registry; sorts by time"),
         sa.Column("content", sa.Text, nullable=False, comment="JSON, as it stands in the registry"),
+        sa.Column("placed_by", sa.String(32), nullable=False, comment="random id of the operator"),
         sa.PrimaryKeyConstraint("name", name="pk_operator_orders"),
     )
     op.create_table(
