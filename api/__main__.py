@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from api.app import create_app
 from api.audit.service import verify_log
+from api.certificate import make_certificate
 from api.context import Context
 from api.database import connect_database, migrate_database, require_current_schema, transaction
 from api.key_rotation import rotate_keys
@@ -122,6 +123,11 @@ def _audit(options: argparse.Namespace) -> None:
     print_json({"rows": head.number, "anchor": str(head)})
 
 
+def _make_certificate(options: argparse.Namespace) -> None:
+    certificate, key = make_certificate(options.out, options.host)
+    print_json({"certificate": str(certificate), "key": str(key)})
+
+
 def _certificate(options: argparse.Namespace) -> tuple[Path, Path] | None:
     given = (options.tls_cert, options.tls_key)
     if options.plain_http and given == (None, None):
@@ -169,6 +175,11 @@ def _parser() -> argparse.ArgumentParser:
     auditing = commands.add_parser("audit", help="verify that no row of the audit log is missing or was changed")
     auditing.add_argument("--anchors", type=Path, metavar="FILE", help="ends that the log had before; today's is added")
     auditing.set_defaults(run=_audit)
+
+    certifying = commands.add_parser("make-certificate", help="make a TLS certificate that nobody else vouches for")
+    certifying.add_argument("--host", required=True, help="name or address by which devices reach the server")
+    certifying.add_argument("--out", type=Path, required=True, metavar="DIR")
+    certifying.set_defaults(run=_make_certificate)
 
     for command in (serving, migrating, creating, rotating, releasing, auditing):
         command.add_argument("--database", required=True, help="sqlite:///FILE or postgresql://USER@HOST/NAME")

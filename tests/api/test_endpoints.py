@@ -42,6 +42,7 @@ CONSENT = {"purpose": "detection", "text_version": "2026-11", "language": "ko", 
 ENDPOINTS = [
     Endpoint("GET", "/healthz", OPEN, 200),
     Endpoint("GET", "/readyz", OPEN, 200),
+    Endpoint("GET", "/metrics", OPEN, 404),
     Endpoint("GET", "/problems/{slug}", OPEN, 404),
     Endpoint("GET", "/v1/releases/current", OPEN, 404),
     Endpoint("GET", "/v1/releases/metadata/{name}", OPEN, 404),
