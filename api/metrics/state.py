@@ -55,7 +55,7 @@ class StateMetrics(Collector):
     def _orders(self) -> list[Metric]:
         with transaction(self._context.engine, write=False) as connection:
             situation = read_situation(connection, self._context.settings.registry)
-        found = [
+        found: list[Metric] = [
             _gauge("hearsay_orders_pending", "Operators' orders that aren't carried out yet", len(situation.pending)),
             _gauge("hearsay_rounds_paused", "1 while an operator pauses rounds", situation.paused),
         ]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -218,8 +221,6 @@ def state_of(publisher: Publisher, folder: Path) -> tuple[list[PublishedRelease]
 def test_the_command_says_what_it_did_and_keeps_signatures_alive(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from datetime import UTC, datetime, timedelta
-
     publisher = Publisher(tmp_path / "server", now=datetime.now(UTC) - timedelta(days=2))
     publisher.publish(1)
     place(publisher, "1", SetRollout(1, 50, seen(publisher)))
@@ -231,6 +232,31 @@ def test_the_command_says_what_it_did_and_keeps_signatures_alive(
     options = ["orders", "--registry", str(publisher.registry.root), "--keys", str(publisher.folder / "online")]
     assert main(options) == 0
     assert json.loads(capsys.readouterr().out) == {"orders": [], "renewed": ["timestamp"]}
+
+
+def test_the_command_goes_on_looking_also_after_a_look_that_failed(publisher: Publisher) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "fl_server",
+        "orders",
+        "--registry",
+        str(publisher.registry.root),
+        "--every",
+        "0.05",
+    ]
+    command += ["--keys", str(publisher.folder / "online")]
+    damaged = publisher.registry.orders / "1.json"
+    damaged.write_text("{")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        assert b"1.json" in process.stderr.readline()
+        damaged.unlink()
+        for name, order in (("2", PauseRounds()), ("3", ResumeRounds())):
+            place(publisher, name, order)
+            assert json.loads(process.stdout.readline())["orders"][0]["order"] == name
+        process.terminate()
 
 
 def test_the_command_refuses_what_it_cannot_use(
