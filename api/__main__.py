@@ -22,6 +22,7 @@ from api.keys import load_keys, make_keys
 from api.people.passwords import Passwords
 from api.people.schemas import NameAndPassword
 from api.people.service import create_operator
+from api.security_events import CONSOLE, SecurityEvent, record_event
 from api.serving import open_socket, serve, stop_with_input, url_of
 from api.settings import Binding, Settings
 from api.statistics.service import ClosedWindow, release_due_windows, release_window
@@ -104,6 +105,8 @@ def _release_statistics(options: argparse.Namespace) -> None:
         if options.early or options.window:
             window = open_window(now) if options.window is None else Window.parse(options.window)
             closed = [release_window(connection, window, now, early=options.early)]
+            if options.early:
+                record_event(connection, SecurityEvent.WINDOW_CLOSED_EARLY, CONSOLE, now, window.name)
         else:
             closed = release_due_windows(connection, now)
     engine.dispose()

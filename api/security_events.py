@@ -39,6 +39,8 @@ class SecurityEvent(StrEnum):
     ROLLOUT_ORDERED = "rollout-ordered"
     ROLLBACK_ORDERED = "rollback-ordered"
     PAUSE_ORDERED = "pause-ordered"
+    KEYS_ROTATED = "keys-rotated"
+    WINDOW_CLOSED_EARLY = "window-closed-early"
     RESUMPTION_ORDERED = "resumption-ordered"
 
 
@@ -54,11 +56,14 @@ class Actor:
         id: Random id of a person or device; never a name or a network address. Empty where nobody is known.
     """
 
-    kind: Literal["person", "operator", "device", "nobody"]
+    kind: Literal["person", "operator", "device", "console", "nobody"]
     id: str = ""
 
 
 NOBODY = Actor("nobody")
+
+CONSOLE = Actor("console")
+"""Whoever gives commands on the machine itself: the API can't tell who that is."""
 
 
 def record_event(connection: Connection, event: SecurityEvent, actor: Actor, now: datetime, subject: str = "") -> None:
@@ -69,7 +74,7 @@ def record_event(connection: Connection, event: SecurityEvent, actor: Actor, now
         event: What happened.
         actor: Who did it.
         now: When.
-        subject: Random id of what it was done to, where that is not the actor. Never anything that opens a door.
+        subject: Id of what it was done to, where that is not the actor. Never anything that opens a door.
     """
     append_deed(connection, Deed(int(now.timestamp()), event.value, actor.kind, actor.id, subject))
     level = logging.WARNING if event in ALARMING else logging.INFO

@@ -27,9 +27,9 @@ class Deed:
     Attributes:
         recorded_at: Seconds since 1970.
         event: As ``SecurityEvent`` names it.
-        actor_kind: Person, operator, device or nobody.
+        actor_kind: Person, operator, device, console or nobody.
         actor_id: Random id; empty where nobody is known.
-        subject: Random id of what it was done to, where that is not the actor; else empty.
+        subject: Id of what it was done to, where that is not the actor; else empty.
     """
 
     recorded_at: int

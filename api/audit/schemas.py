@@ -29,7 +29,7 @@ class AuditRowAnswer(BaseModel):
     event: str
     actor_kind: str
     actor_id: str = Field(description="Random; empty where nobody is known.")
-    subject: str = Field(description="Random id of what it was done to, where that is not the actor; else empty.")
+    subject: str = Field(description="Id of what it was done to, where that is not the actor; else empty.")
     hash: str = Field(description="SHA-256 over the former row's hash and all of this row.")
 
 

@@ -14,7 +14,7 @@ from api.people.repository import Role, StoredPerson
 from api.people.sessions import Tokens, start_session
 from api.people.throttle import Throttle
 from api.problems import Problem, ProblemError
-from api.security_events import NOBODY, Actor, SecurityEvent, record_event
+from api.security_events import CONSOLE, NOBODY, Actor, SecurityEvent, record_event
 
 _ID_BYTES = 16
 
@@ -76,11 +76,13 @@ def actor_of(person: StoredPerson) -> Actor:
 
 def _add_person(context: Context, name: str, password: str, role: Role) -> StoredPerson:
     person = StoredPerson(secrets.token_hex(_ID_BYTES), name, context.passwords.hash(password), role)
-    event = SecurityEvent.OPERATOR_CREATED if role is Role.OPERATOR else SecurityEvent.SIGNED_UP
     with transaction(context.engine) as connection:
         if not repository.add_person(connection, person):
             raise ProblemError(Problem.NAME_TAKEN, "choose another login name")
-        record_event(connection, event, actor_of(person), context.settings.now)
+        if role is Role.OPERATOR:
+            record_event(connection, SecurityEvent.OPERATOR_CREATED, CONSOLE, context.settings.now, person.id)
+        else:
+            record_event(connection, SecurityEvent.SIGNED_UP, actor_of(person), context.settings.now)
     return person
 
 

@@ -158,6 +158,26 @@ def test_a_deed_that_fails_leaves_no_row(api: Api) -> None:
     assert rows_of(api) == before
 
 
+def test_what_is_done_on_the_machine_itself_is_recorded_too(
+    migrated_sqlite: str, sqlite_api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sqlite_api.engine.dispose()
+    where = ["--database", migrated_sqlite]
+    assert main(["migrate", *where, "--keys", str(tmp_path / "keys")]) == 0
+    before = len(rows_of(sqlite_api))
+    with transaction(sqlite_api.engine) as connection:
+        connection.execute(text("DELETE FROM devices"))  # their secrets are under keys of another test
+    assert main(["rotate-keys", *where, "--keys", str(tmp_path / "keys")]) == 0
+    assert main(["release-statistics", "--early", *where]) == 4  # too few reports: nothing was done
+    created = operator(sqlite_api, "console-made").request("GET", "/v1/people/self").json()["id"]
+    added = [row.deed for row in rows_of(sqlite_api)[before:]]
+    assert [(deed.event, deed.actor_kind, deed.actor_id) for deed in added[:2]] == [
+        ("keys-rotated", "console", ""),
+        ("operator-created", "console", ""),
+    ]
+    assert added[1].subject == created
+
+
 def test_no_name_secret_token_or_address_is_in_it(sqlite_api: Api) -> None:
     person = sign_up(sqlite_api, "the-name-of-somebody")
     guard = operator(sqlite_api, "name-of-an-operator")
@@ -229,7 +249,7 @@ def test_operators_read_it_in_pages(api: Api) -> None:
     numbers = [row["number"] for row in first["rows"] + second["rows"]]
     assert numbers == [7, 6, 5, 4, 3, 2, 1]
     assert (first["before"], second["before"]) == (4, None)
-    assert (second["rows"][-1]["event"], second["rows"][-1]["actor_kind"]) == ("operator-created", "operator")
+    assert (second["rows"][-1]["event"], second["rows"][-1]["actor_kind"]) == ("operator-created", "console")
     assert [row["hash"] for row in first["rows"]] == [row.hash for row in reversed(rows_of(api)[3:])]
 
 

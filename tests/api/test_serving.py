@@ -105,6 +105,13 @@ def test_a_slow_or_broken_client_gets_an_answer_or_nothing_but_harms_nobody(url:
     assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
 
 
+def test_prometheus_on_this_machine_is_answered_and_a_proxy_is_not(url: str) -> None:
+    answer = httpx.get(f"{url}/metrics", trust_env=False)
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
+    assert "hearsay_api_requests_total" in answer.text
+    assert httpx.get(f"{url}/metrics", headers={"X-Forwarded-For": "127.0.0.1"}, trust_env=False).status_code == 404
+
+
 def test_nothing_of_a_person_or_a_device_is_in_the_log(installed: Path, url: str) -> None:
     with open_connection(url) as connection:
         credentials = ApiClient(connection).enroll()

@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("event", sa.String(32), nullable=False),
         sa.Column("actor_kind", sa.String(8), nullable=False),
         sa.Column("actor_id", sa.String(32), nullable=False, comment="random; empty where nobody is known"),
-        sa.Column("subject", sa.String(64), nullable=False, comment="random id of what it was done to, or empty"),
+        sa.Column("subject", sa.String(64), nullable=False, comment="id of what it was done to, or empty"),
         sa.Column("hash", sa.String(64), nullable=False, comment="SHA-256 over the former row's and this row"),
         sa.PrimaryKeyConstraint("number", name="pk_audit_log"),
     )
