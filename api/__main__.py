@@ -13,6 +13,8 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from api.app import create_app
+from api.audit.service import verify_log
+from api.certificate import make_certificate
 from api.context import Context
 from api.database import connect_database, migrate_database, require_current_schema, transaction
 from api.key_rotation import rotate_keys
@@ -20,6 +22,7 @@ from api.keys import load_keys, make_keys
 from api.people.passwords import Passwords
 from api.people.schemas import NameAndPassword
 from api.people.service import create_operator
+from api.security_events import CONSOLE, SecurityEvent, record_event
 from api.serving import open_socket, serve, stop_with_input, url_of
 from api.settings import Binding, Settings
 from api.statistics.service import ClosedWindow, release_due_windows, release_window
@@ -102,6 +105,8 @@ def _release_statistics(options: argparse.Namespace) -> None:
         if options.early or options.window:
             window = open_window(now) if options.window is None else Window.parse(options.window)
             closed = [release_window(connection, window, now, early=options.early)]
+            if options.early:
+                record_event(connection, SecurityEvent.WINDOW_CLOSED_EARLY, CONSOLE, now, window.name)
         else:
             closed = release_due_windows(connection, now)
     engine.dispose()
@@ -110,6 +115,20 @@ def _release_statistics(options: argparse.Namespace) -> None:
 
 def _describe(closed: ClosedWindow) -> dict[str, object]:
     return {"window": closed.window.name, "state": closed.state.value, "reports": closed.reports}
+
+
+def _audit(options: argparse.Namespace) -> None:
+    engine = connect_database(options.database)
+    require_current_schema(engine)
+    with transaction(engine, write=False) as connection:
+        head = verify_log(connection, options.anchors)
+    engine.dispose()
+    print_json({"rows": head.number, "anchor": str(head)})
+
+
+def _make_certificate(options: argparse.Namespace) -> None:
+    certificate, key = make_certificate(options.out, options.host)
+    print_json({"certificate": str(certificate), "key": str(key)})
 
 
 def _certificate(options: argparse.Namespace) -> tuple[Path, Path] | None:
@@ -156,7 +175,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     releasing.set_defaults(run=_release_statistics)
 
-    for command in (serving, migrating, creating, rotating, releasing):
+    auditing = commands.add_parser("audit", help="verify that no row of the audit log is missing or was changed")
+    auditing.add_argument("--anchors", type=Path, metavar="FILE", help="ends that the log had before; today's is added")
+    auditing.set_defaults(run=_audit)
+
+    certifying = commands.add_parser("make-certificate", help="make a TLS certificate that nobody else vouches for")
+    certifying.add_argument("--host", required=True, help="name or address by which devices reach the server")
+    certifying.add_argument("--out", type=Path, required=True, metavar="DIR")
+    certifying.set_defaults(run=_make_certificate)
+
+    for command in (serving, migrating, creating, rotating, releasing, auditing):
         command.add_argument("--database", required=True, help="sqlite:///FILE or postgresql://USER@HOST/NAME")
     for command in (serving, migrating, creating, rotating):
         command.add_argument("--keys", type=Path, required=True, help="directory of the secret keys")

@@ -10,12 +10,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from api import health
+from api.audit.endpoints import router as audit
 from api.consents.endpoints import router as consents
 from api.context import Context
 from api.database import connect_database
@@ -23,6 +25,10 @@ from api.devices.endpoints import router as devices
 from api.documentation import DESCRIPTION, VERSION, describe
 from api.guardians.endpoints import router as guardians
 from api.limits import BodyLimit, FaultBarrier
+from api.metrics.endpoints import router as metrics
+from api.metrics.requests import Measured, RequestMetrics
+from api.metrics.state import StateMetrics
+from api.orders.endpoints import router as orders
 from api.people.endpoints import router as people
 from api.people.passwords import Passwords
 from api.problems import MEDIA_TYPE, Problem, ProblemError, problem_document
@@ -48,13 +54,32 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.context = context
-    for router in (people, devices, consents, guardians, statistics, operator_statistics, releases, health.router):
+    for router in (
+        people,
+        devices,
+        consents,
+        guardians,
+        statistics,
+        operator_statistics,
+        releases,
+        orders,
+        audit,
+        health.router,
+        metrics,
+    ):
         app.include_router(router)
     _answer_errors(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(FaultBarrier)
+    _measure(app, context)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
+
+
+def _measure(app: FastAPI, context: Context) -> None:
+    app.state.metrics = CollectorRegistry()
+    app.state.metrics.register(StateMetrics(context))
+    app.add_middleware(Measured, metrics=RequestMetrics(app.state.metrics))
 
 
 @asynccontextmanager

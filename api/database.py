@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -21,6 +22,7 @@ BUSY_MILLISECONDS = 10_000
 """How long a writer waits for another one in SQLite."""
 
 _CONNECTIONS = 40  # as many as the server has worker threads, so that none waits for a connection
+_LOCKS = 0x48656172  # keeps our advisory locks apart from those of others on the same server
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -44,6 +46,22 @@ def transaction(engine: Engine, *, write: bool = True) -> Iterator[Connection]:
     """
     with engine.execution_options(sqlite_begin="IMMEDIATE" if write else "DEFERRED").begin() as connection:
         yield connection
+
+
+class Lock(IntEnum):
+    """What one transaction at a time may do."""
+
+    AUDIT = 1
+    ORDERS = 2
+
+
+def hold_lock(connection: Connection, lock: Lock) -> None:
+    """Wait until no other transaction holds a lock, and hold it until this one ends.
+
+    On SQLite a writing transaction is alone in any case.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCKS, lock.value)))
 
 
 def insert_if_absent(connection: Connection, table: Table, **values: Any) -> bool:

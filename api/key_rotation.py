@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -11,6 +12,7 @@ from api.database import transaction
 from api.devices import repository
 from api.devices.service import seal_anew
 from api.keys import ENCRYPTION_FILE, TOKEN_FILE, add_key, drop_keys, load_keys
+from api.security_events import CONSOLE, SecurityEvent, record_event
 from models.errors import BadInputError
 
 _BATCH = 200
@@ -50,6 +52,8 @@ def rotate_keys(engine: Engine, directory: Path, *, retire: bool = False) -> Rot
     for path in paths:
         add_key(path)
     keys = load_keys(directory)
+    with transaction(engine) as connection:
+        record_event(connection, SecurityEvent.KEYS_ROTATED, CONSOLE, datetime.now(UTC))
     found, lost = _seal_all(engine, directory)
     if lost:
         raise BadInputError(f"the secrets of {lost} devices can't be opened: no key was taken away; bring the old ones")

@@ -18,7 +18,14 @@ STOP_SECONDS = 15.0
 
 
 @contextmanager
-def running_api(database_url: str, registry: Path, keys: Path, log: Path, port: int = 0) -> Iterator[str]:
+def running_api(
+    database_url: str,
+    registry: Path,
+    keys: Path,
+    log: Path,
+    port: int = 0,
+    certificate: tuple[Path, Path] | None = None,
+) -> Iterator[str]:
     """Start the API on loopback, yield its address when it answers, and stop it at the end.
 
     Args:
@@ -27,11 +34,13 @@ def running_api(database_url: str, registry: Path, keys: Path, log: Path, port: 
         keys: Directory of the secret keys.
         log: File that the process's standard error goes to.
         port: 0 takes any free one.
+        certificate: For 127.0.0.1, with its key; ``None`` speaks plain HTTP.
 
     Raises:
         UnreachableError: It didn't start; the log's last line says why.
     """
-    command = [sys.executable, "-m", "api", "serve", "--plain-http", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "api", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--plain-http"] if certificate is None else _tls_options(*certificate)
     # Whatever kills this process ends the API's standard input, and with it the API.
     command += ["--stop-with-input", "--database", database_url, "--registry", str(registry), "--keys", str(keys)]
     with log.open("wb") as errors:
@@ -42,6 +51,10 @@ def running_api(database_url: str, registry: Path, keys: Path, log: Path, port: 
         yield _wait_for_address(process, log)
     finally:
         _stop(process)
+
+
+def _tls_options(certificate: Path, key: Path) -> list[str]:
+    return ["--tls-cert", str(certificate), "--tls-key", str(key)]
 
 
 def _environment() -> dict[str, str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from sqlalchemy import Connection
+
+from api.audit.chain import Deed
+from api.audit.service import append_deed
 
 _log = logging.getLogger("hearsay.security")
 
@@ -32,9 +36,16 @@ class SecurityEvent(StrEnum):
     CONSENT_WITHDRAWN = "consent-withdrawn"
     GUARDIAN_RECORDED = "guardian-recorded"
     GUARDIAN_WITHDREW = "guardian-withdrew"
+    ROLLOUT_ORDERED = "rollout-ordered"
+    ROLLBACK_ORDERED = "rollback-ordered"
+    PAUSE_ORDERED = "pause-ordered"
+    KEYS_ROTATED = "keys-rotated"
+    WINDOW_CLOSED_EARLY = "window-closed-early"
+    RESUMPTION_ORDERED = "resumption-ordered"
 
 
-_ALARMING = (SecurityEvent.LOGIN_THROTTLED, SecurityEvent.REFRESH_TOKEN_REUSED)
+ALARMING = (SecurityEvent.LOGIN_THROTTLED, SecurityEvent.REFRESH_TOKEN_REUSED)
+"""What a guard should be woken for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +56,26 @@ class Actor:
         id: Random id of a person or device; never a name or a network address. Empty where nobody is known.
     """
 
-    kind: Literal["person", "operator", "device", "nobody"]
+    kind: Literal["person", "operator", "device", "console", "nobody"]
     id: str = ""
 
 
 NOBODY = Actor("nobody")
 
+CONSOLE = Actor("console")
+"""Whoever gives commands on the machine itself: the API can't tell who that is."""
 
-def record_event(connection: Connection, event: SecurityEvent, actor: Actor) -> None:
-    """Record an event. The log names what happened and the kind of actor, never who.
+
+def record_event(connection: Connection, event: SecurityEvent, actor: Actor, now: datetime, subject: str = "") -> None:
+    """Record an event. The audit log names who did it by a random id; the process's log names nobody.
 
     Args:
-        connection: The transaction that carries the event out: if it fails, nothing happened.
+        connection: The transaction that carries the event out: if it fails, nothing happened. It writes nothing more.
         event: What happened.
         actor: Who did it.
+        now: When.
+        subject: Id of what it was done to, where that is not the actor. Never anything that opens a door.
     """
-    level = logging.WARNING if event in _ALARMING else logging.INFO
+    append_deed(connection, Deed(int(now.timestamp()), event.value, actor.kind, actor.id, subject))
+    level = logging.WARNING if event in ALARMING else logging.INFO
     _log.log(level, "%s by %s on %s", event.value, actor.kind, connection.dialect.name)

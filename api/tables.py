@@ -199,3 +199,26 @@ pending_orders = Table(
     Column("content", Text, nullable=False, comment="JSON, as it will stand in the registry"),
 )
 """Orders on their way into the registry: made in a request's own transaction, written right after it."""
+
+operator_orders = Table(
+    "operator_orders",
+    metadata,
+    Column("name", String(40), primary_key=True, comment="as in the registry; sorts by time"),
+    Column("content", Text, nullable=False, comment="JSON, as it stands in the registry"),
+    Column("placed_by", String(32), nullable=False, comment="random id of the operator"),
+)
+"""What operators ordered: kept, so that it can be listed without reading every device's orders."""
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False, comment="from 1, without gaps"),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("actor_kind", String(8), nullable=False),
+    Column("actor_id", String(32), nullable=False, comment="random; empty where nobody is known"),
+    Column("subject", String(64), nullable=False, comment="id of what it was done to, or empty"),
+    Column("hash", String(64), nullable=False, comment="SHA-256 over the former row's and this row"),
+    Index("ix_audit_log_event", "event"),
+)
+"""A chain: rows are added at its end, never changed and never deleted."""

@@ -116,11 +116,16 @@ def _seconds(text: str) -> float:
 
 def _add_update(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(
-        command=lambda options: update_device(options.releases, options.home, options.root, options.json)
+        command=lambda options: update_device(
+            options.releases, options.home, options.root, options.ca_file, options.json
+        )
     )
     parser.add_argument("--releases", required=True, metavar="URL", help="the API's address")
     parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="the device's folder")
     parser.add_argument("--root", type=Path, metavar="FILE", help="the root metadata to trust; needed once")
+    parser.add_argument(
+        "--ca-file", type=Path, metavar="FILE", help="TLS certificates to trust instead of the system's"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 

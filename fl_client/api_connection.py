@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Hashable, Mapping
 from functools import cache
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any, TypeVar, cast
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from fl_client.certificates import trusted_certificates
 from models.errors import (
-    BadInputError,
     ConsentRefusedError,
     HearsayError,
     RefusedError,
@@ -74,7 +73,7 @@ def open_connection(url: str, ca_file: Path | None = None) -> httpx.Client:
     return httpx.Client(
         base_url=url,
         timeout=TIMEOUT_SECONDS,
-        verify=_trust(ca_file) if scheme == "https" else False,
+        verify=trusted_certificates(ca_file) if scheme == "https" else False,
         trust_env=host not in _LOOPBACK,
         follow_redirects=False,
     )
@@ -142,13 +141,6 @@ def _problem_of(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return problem if isinstance(problem, dict) else {}
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-    except (OSError, ssl.SSLError):
-        raise BadInputError(f"{ca_file} holds no certificates that can be used") from None
 
 
 @cache

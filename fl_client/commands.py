@@ -46,7 +46,7 @@ def detect_calls(
         console.print(f"the language model gave no usable reason for {checked.replaced} of {checked.asked} warnings")
 
 
-def update_device(base_url: str, home: Path, root: Path | None, as_json: bool) -> None:
+def update_device(base_url: str, home: Path, root: Path | None, ca_file: Path | None, as_json: bool) -> None:
     """Install the newest release that the device is offered, and say which one is in use.
 
     Raises:
@@ -54,13 +54,15 @@ def update_device(base_url: str, home: Path, root: Path | None, as_json: bool) -
         UnreachableError: The server doesn't answer.
         SignatureRefusedError: What it sent isn't what was signed, is old, or has expired.
         ModelFileError: The root can't be read, or no detector loads from the release.
+        BadInputError: The certificates to trust can't be read.
     """
     # Only here: TUF and HTTP take longer to load than a call to judge.
+    from fl_client.release_download import BoundedFetcher
     from fl_client.releases import trust_root, update_release
 
     if root is not None:
         trust_root(home, _read_root(root))
-    update = update_release(home, base_url, _try_release)
+    update = update_release(home, base_url, _try_release, fetcher=BoundedFetcher(ca_file=ca_file))
     installed = update.installed
     if as_json:
         place = None if installed is None else {"version": installed.version, "directory": str(installed.directory)}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
 from tuf.ngclient.fetcher import FetcherInterface
+
+from fl_client.certificates import trusted_certificates
 
 LONGEST_SECONDS = 120.0
 """Of one file. A limit on silence alone lets a server send a byte now and then for ever."""
@@ -26,8 +29,12 @@ class BoundedFetcher(FetcherInterface):
     """
 
     def __init__(
-        self, longest_seconds: float = LONGEST_SECONDS, longest_silence_seconds: float = LONGEST_SILENCE_SECONDS
+        self,
+        longest_seconds: float = LONGEST_SECONDS,
+        longest_silence_seconds: float = LONGEST_SILENCE_SECONDS,
+        ca_file: Path | None = None,
     ) -> None:
+        self._certificates = trusted_certificates(ca_file)
         self._longest_seconds = longest_seconds
         self._silence_seconds = longest_silence_seconds
         self._clients: dict[bool, httpx.Client] = {}
@@ -53,6 +60,6 @@ class BoundedFetcher(FetcherInterface):
         if behind_proxy not in self._clients:
             headers = {"Accept-Encoding": "identity", "User-Agent": "hearsay"}
             self._clients[behind_proxy] = httpx.Client(
-                timeout=self._silence_seconds, trust_env=behind_proxy, headers=headers
+                timeout=self._silence_seconds, trust_env=behind_proxy, headers=headers, verify=self._certificates
             )
         return self._clients[behind_proxy]

@@ -48,11 +48,20 @@ def _status(options: argparse.Namespace) -> None:
     show_status(options.run, options.json)
 
 
+def _orders(options: argparse.Namespace) -> None:
+    from fl_server.order_commands import carry_out
+
+    carry_out(options.registry, options.keys, options.every)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fl_server", description="The training server.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_calibrate(commands.add_parser("calibrate", help="the noise that a privacy target needs, and back"))
     _add_status(commands.add_parser("status", help="what a run has done and spent"))
+    _add_orders(
+        commands.add_parser("orders", help="carry out what the API ordered, and keep the releases' signatures alive")
+    )
     return parser
 
 
@@ -71,6 +80,13 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--separation", type=int, default=1, metavar="B", help="ftrl: rounds between participations")
     parser.add_argument("--tree-rounds", type=int, default=32, metavar="T", help="ftrl: a tree starts anew after them")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def _add_orders(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_orders)
+    parser.add_argument("--registry", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--keys", type=Path, required=True, metavar="DIR", help="the online keys, which sign releases")
+    parser.add_argument("--every", type=float, metavar="SECONDS", help="go on for ever, and look this often")
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:

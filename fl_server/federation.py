@@ -55,6 +55,7 @@ class Surroundings:
         clock: Time.
         reached: Told of each point of each round, and of each reply; for logs, and for tests that kill there.
         authority: Public key of the authority that certifies devices for secure rounds; ``None`` without those.
+        paused: Whether the operator lets no round begin now.
     """
 
     judge: Callable[[Arrays], AcceptanceScore]
@@ -63,6 +64,7 @@ class Surroundings:
     clock: Clock
     reached: Callable[[int, RoundPoint], None] = lambda _round, _point: None
     authority: bytes | None = None
+    paused: Callable[[], bool] = lambda: False
 
 
 class Federation:
@@ -103,6 +105,8 @@ class Federation:
         with locked_folder(self._folder):
             state = self._resume()
             while state.round_number < self._plan.rounds:
+                while self._surroundings.paused():
+                    self._surroundings.clock.pause(LONGEST_PAUSE)
                 state = self._run_round(grid, state)
 
     def rounds_done(self) -> int:

@@ -49,6 +49,11 @@ class Registry:
         """What became of each order."""
         return self.root / "outcomes"
 
+    @property
+    def pause_mark(self) -> Path:
+        """A file that is there while no round may begin."""
+        return self.root / "paused"
+
 
 def create_registry(root: Path) -> Registry:
     """Make the folders that are missing and return the registry.

@@ -57,6 +57,16 @@ def _written_beside(path: Path, content: bytes, mode: int) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
+def remove_durably(path: Path) -> None:
+    """Take a file away, if it is there; it stays away after a power cut.
+
+    Raises:
+        OSError: The folder is read-only or not there.
+    """
+    path.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
 def append_durably(path: Path, line: bytes) -> None:
     """Add a line to a file that only grows; it is on the disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -120,6 +120,14 @@ class KeyExposedError(RefusedError):
     """A key can be read by others than its owner."""
 
 
+class AuditBrokenError(RefusedError):
+    """The audit log isn't what was written; ``number`` is the first row that shows it."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        self.number, self.reason = number, reason
+        super().__init__(f"audit log: row {number} {reason}")
+
+
 class OverwriteRefusedError(RefusedError):
     """A file of that name is there and is kept."""
 
@@ -158,6 +166,10 @@ class RegistryError(BadInputError):
 
 class RecordExistsError(RefusedError):
     """A record of that name is there already; records are never overwritten."""
+
+
+class ReleasesChangedError(RefusedError):
+    """An order was given under other releases than there are now."""
 
 
 class GateRefusedError(RefusedError):

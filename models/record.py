@@ -51,6 +51,24 @@ def _encode(record: Mapping[str, Any]) -> bytes:
         raise RegistryError("a record's numbers must be finite") from error
 
 
+def record_names(folder: Path) -> set[str]:
+    """Return the names of a folder's records; none where it isn't there yet."""
+    try:
+        return {path.stem for path in folder.iterdir() if _RECORD.fullmatch(path.name)}
+    except FileNotFoundError:
+        return set()
+
+
+def read_record(folder: Path, name: str) -> dict[str, Any] | None:
+    """Return a record, ``None`` where there is none of that name.
+
+    Raises:
+        RegistryError: It is damaged.
+    """
+    path = folder / f"{name}.json"
+    return _read_record(path) if _RECORD.fullmatch(path.name) and path.exists() else None
+
+
 def _read_record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_bytes())

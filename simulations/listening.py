@@ -15,6 +15,7 @@ from models.domain.call import Call, ScamType
 from models.domain.release import Thresholds, Verdict
 from models.errors import HearsayError
 from simulations.report.product import CallDetection, WindowJudgement
+from simulations.service import ApiAddress
 
 DEMO_CALL_SEED = 20_261_101
 
@@ -40,13 +41,15 @@ def make_demo_call(scenarios: tuple[Scenario, ...], scam_type: ScamType, path: P
     return call
 
 
-def install_release(device: Device, url: str) -> Path:
+def install_release(device: Device, address: ApiAddress) -> Path:
     """Let the device fetch, verify and install the newest release, and return the folder that it is in.
 
     Raises:
         DeviceFailedError: It refused or couldn't; the message is the device's own.
     """
-    told = _run_device("update", "--releases", url, "--home", str(device.home), "--root", str(device.root), "--json")
+    trusted = [] if address.ca_file is None else ["--ca-file", str(address.ca_file)]
+    given = ["--releases", address.url, "--home", str(device.home), "--root", str(device.root), *trusted]
+    told = _run_device("update", *given, "--json")
     return Path(json.loads(told)["installed"]["directory"])
 
 

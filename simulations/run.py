@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from simulations.report.page import render_report
 from simulations.report.product import CallDetection, StatisticsOutcome
 from simulations.reporting import PHONES_A_DEVICE, gather_phones, learn, report_calls
 from simulations.scenarios import Drift, deal_scenarios, drift_named
-from simulations.service import ApiPlace, release_window, serving_api
+from simulations.service import ApiAddress, ApiPlace, release_window, serving_api
 from simulations.settings import Engine, RunSettings
 from simulations.workspace import Workspace
 
@@ -45,11 +45,12 @@ class Taps:
 
     Attributes:
         grid: Is given each message's bytes.
-        socket: Is given the API's address and returns the one that devices shall use instead.
+        socket: Is given the API's address and returns the one that devices shall use instead. With it they speak plain
+            HTTP: through TLS a tap would hear nothing.
     """
 
     grid: Wiretap | None = None
-    socket: Callable[[str], str] = lambda url: url
+    socket: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +170,21 @@ def _use_release(
         log=workspace.logs / "api.log",
     )
     workspace.api.mkdir(parents=True, exist_ok=True)
-    with serving_api(place) as api_url:
-        url = taps.socket(api_url)
-        detection = _listen(settings, field, release, workspace, url, bars)
-        statistics = _report(settings, field, release, place, url, bars)
+    with serving_api(place, plain_http=taps.socket is not None) as address:
+        if taps.socket is not None:
+            address = replace(address, url=taps.socket(address.url))
+        detection = _listen(settings, field, release, workspace, address, bars)
+        statistics = _report(settings, field, release, place, address, bars)
     return detection, statistics
 
 
 def _listen(
-    settings: RunSettings, field: Field, release: ReleaseStage, workspace: Workspace, url: str, bars: ProgressBars
+    settings: RunSettings,
+    field: Field,
+    release: ReleaseStage,
+    workspace: Workspace,
+    address: ApiAddress,
+    bars: ProgressBars,
 ) -> CallDetection:
     device = Device(workspace.device, workspace.root / "trusted-root.json")
     assert release.trusted_root is not None
@@ -185,16 +192,16 @@ def _listen(
     with bars.step("A device installs the release and listens to a call"):
         scenarios = deal_scenarios(load_scenarios(), field.drift.new_type, settings.seed).people
         call = make_demo_call(scenarios, field.drift.new_type, workspace.demo_call)
-        installed = install_release(device, url)
+        installed = install_release(device, address)
         return listen(installed, call, workspace.demo_call, release.card.thresholds)
 
 
 def _report(
-    settings: RunSettings, field: Field, release: ReleaseStage, place: ApiPlace, url: str, bars: ProgressBars
+    settings: RunSettings, field: Field, release: ReleaseStage, place: ApiPlace, address: ApiAddress, bars: ProgressBars
 ) -> tuple[StatisticsOutcome, ...]:
     with (
         bars.step("Phones send randomised statistics", PHONES_A_DEVICE * settings.devices) as advance,
-        open_connection(url) as connection,
+        open_connection(address.url, address.ca_file) as connection,
     ):
         phones = gather_phones(OnnxDetector.load(release.exported), field.dealt, settings.seed)
         reported = report_calls(connection, phones, settings.seed, advance)

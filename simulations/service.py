@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.certificate import make_certificate
 from api.database import connect_database, migrate_database
 from api.keys import make_keys
 from api.process import running_api
@@ -32,9 +33,25 @@ class ApiPlace:
     log: Path
 
 
+@dataclass(frozen=True, slots=True)
+class ApiAddress:
+    """How devices reach the API.
+
+    Attributes:
+        ca_file: The certificate that they trust; ``None`` over plain HTTP.
+    """
+
+    url: str
+    ca_file: Path | None
+
+
 @contextmanager
-def serving_api(place: ApiPlace) -> Iterator[str]:
+def serving_api(place: ApiPlace, *, plain_http: bool = False) -> Iterator[ApiAddress]:
     """Make the database and the secrets, serve on a free port of loopback and yield the address.
+
+    Args:
+        place: Where the API keeps its things.
+        plain_http: Speak without TLS, so that a test can listen in.
 
     Raises:
         UnreachableError: It didn't start; the message is its own.
@@ -42,8 +59,9 @@ def serving_api(place: ApiPlace) -> Iterator[str]:
     make_keys(place.keys)
     migrate_database(connect_database(place.database))
     place.log.parent.mkdir(parents=True, exist_ok=True)
-    with running_api(place.database, place.registry, place.keys, place.log) as url:
-        yield url
+    certificate = None if plain_http else make_certificate(place.keys / "tls", "127.0.0.1")
+    with running_api(place.database, place.registry, place.keys, place.log, certificate=certificate) as url:
+        yield ApiAddress(url, None if certificate is None else certificate[0])
 
 
 def release_window(place: ApiPlace) -> None:

@@ -11,7 +11,12 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-PRELOADED = ["tests.small_federation", "tests.fl_server.killed_rounds", "tests.fl_client.killed_trainings"]
+PRELOADED = [
+    "tests.small_federation",
+    "tests.fl_server.killed_rounds",
+    "tests.fl_server.killed_orders",
+    "tests.fl_client.killed_trainings",
+]
 
 
 def kill_self() -> None:

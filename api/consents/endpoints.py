@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter, Request
 
 from api.auth.door import SIGNED, SignedDoor
@@ -14,6 +12,7 @@ from api.consents.service import GivenConsent
 from api.consents.texts import TEXTS, Language
 from api.context import context_of
 from api.documentation import SIGNED_OPERATION, problems
+from api.moments import moment
 from api.orders.service import publish_orders
 from api.problems import Problem
 from api.security_events import SecurityEvent, record_event
@@ -41,7 +40,7 @@ def give_consent(consent: ConsentRequest, door: SignedDoor, request: Request) ->
     )
     with door.open() as call:
         entry = service.give_consent(call.connection, call.device_id, given, call.now)
-        record_event(call.connection, SecurityEvent.CONSENT_GIVEN, call.actor)
+        record_event(call.connection, SecurityEvent.CONSENT_GIVEN, call.actor, call.now)
     publish_orders(context_of(request))
     return _answer(entry)
 
@@ -62,11 +61,11 @@ def withdraw_consent(purpose: Purpose, door: SignedDoor, request: Request) -> Wi
     """Withdraw a consent and destroy what it allowed to keep. Done twice, the answer names the first withdrawal."""
     with door.open() as call:
         withdrawal = service.withdraw_consent(call.connection, call.device_id, purpose, call.now)
-        record_event(call.connection, SecurityEvent.CONSENT_WITHDRAWN, call.actor)
+        record_event(call.connection, SecurityEvent.CONSENT_WITHDRAWN, call.actor, call.now)
     publish_orders(context_of(request))
     return WithdrawalAnswer(
         purpose=purpose,
-        withdrawn_at=_moment(withdrawal.entry.recorded_at),
+        withdrawn_at=moment(withdrawal.entry.recorded_at),
         receipt=withdrawal.entry.receipt,
         reports_destroyed=withdrawal.reports_destroyed,
         keys_destroyed=withdrawal.expulsion.keys_destroyed,
@@ -80,10 +79,6 @@ def _answer(entry: LedgerEntry) -> ConsentAnswer:
         given=entry.given,
         text_version=entry.text_version or None,
         language=Language(entry.language) if entry.language else None,
-        recorded_at=_moment(entry.recorded_at),
+        recorded_at=moment(entry.recorded_at),
         receipt=entry.receipt,
     )
-
-
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

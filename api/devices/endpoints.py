@@ -44,7 +44,8 @@ def enroll(
         enrolment = service.enroll_device(connection, context.settings.keys.encryption)
         if keys is not None:
             nodes.store_keys(connection, enrolment.device_id, keys, context.settings.now)
-        record_event(connection, SecurityEvent.DEVICE_ENROLLED, Actor("device", enrolment.device_id))
+        actor = Actor("device", enrolment.device_id)
+        record_event(connection, SecurityEvent.DEVICE_ENROLLED, actor, context.settings.now)
     response.headers["Cache-Control"] = "no-store"
     certificate = None if keys is None else certify_identity(context.settings.keys.authority, keys.identity_key)
     return EnrolmentAnswer(device_id=enrolment.device_id, secret=enrolment.secret, certificate=certificate)
@@ -67,7 +68,7 @@ def rotate_secret(door: SignedDoor, request: Request, response: Response) -> Sec
     ring = context_of(request).settings.keys.encryption
     with door.open() as call:
         secret = service.rotate_secret(call.connection, ring, call.device_id)
-        record_event(call.connection, SecurityEvent.DEVICE_SECRET_ROTATED, call.actor)
+        record_event(call.connection, SecurityEvent.DEVICE_SECRET_ROTATED, call.actor, call.now)
     response.headers["Cache-Control"] = "no-store"
     return SecretAnswer(secret=secret)
 
@@ -100,7 +101,7 @@ def leave(door: SignedDoor, request: Request) -> None:
     """Destroy this device: its secret, its keys, its consents and its reports on windows that are still open."""
     with door.open() as call:
         service.remove_device(call.connection, call.device_id, call.now)
-        record_event(call.connection, SecurityEvent.DEVICE_REMOVED, call.actor)
+        record_event(call.connection, SecurityEvent.DEVICE_REMOVED, call.actor, call.now)
     publish_orders(context_of(request))
 
 

@@ -35,7 +35,7 @@ def record_guardian(wanted: GuardianRequest, operator: Operator) -> GuardianAnsw
     with operator.open() as call:
         record = GuardianRecord(secrets.token_hex(16), wanted.purpose, wanted.reference, int(call.now.timestamp()))
         repository.add_record(call.connection, record)
-        record_event(call.connection, SecurityEvent.GUARDIAN_RECORDED, call.actor)
+        record_event(call.connection, SecurityEvent.GUARDIAN_RECORDED, call.actor, call.now)
     return GuardianAnswer(guardian_record=record.id, purpose=record.purpose)
 
 
@@ -55,5 +55,5 @@ def withdraw_guardian(record_id: RecordId, operator: Operator, request: Request)
             lock_device(call.connection, record.device_id)
             withdraw_consent(call.connection, record.device_id, record.purpose, call.now)
         repository.remove_record(call.connection, record_id)
-        record_event(call.connection, SecurityEvent.GUARDIAN_WITHDREW, call.actor)
+        record_event(call.connection, SecurityEvent.GUARDIAN_WITHDREW, call.actor, call.now)
     publish_orders(context_of(request))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -13,6 +12,7 @@ from api.database import transaction
 from api.devices.repository import devices_of
 from api.devices.service import remove_device
 from api.documentation import BEARER_OPERATION, problems
+from api.moments import moment
 from api.orders.service import publish_orders
 from api.people import repository, service
 from api.people.schemas import (
@@ -94,8 +94,8 @@ def list_sessions(person: Person) -> list[SessionAnswer]:
     return [
         SessionAnswer(
             id=session.id,
-            started_at=_moment(session.started_at),
-            expires_at=_moment(session.expires_at),
+            started_at=moment(session.started_at),
+            expires_at=moment(session.expires_at),
             current=session.id == call.session_id,
         )
         for session in found
@@ -114,7 +114,7 @@ def log_out(session: SessionName, person: Person) -> None:
         ended = call.session_id if session == "current" else session
         if not repository.end_session(call.connection, call.person_id, ended):
             raise ProblemError(Problem.NOT_FOUND, "this person has no such session")
-        record_event(call.connection, SecurityEvent.LOGGED_OUT, call.actor)
+        record_event(call.connection, SecurityEvent.LOGGED_OUT, call.actor, call.now)
 
 
 @router.delete("/sessions", status_code=204, responses=LOGGED_IN, openapi_extra=BEARER_OPERATION)
@@ -122,7 +122,7 @@ def log_out_everywhere(person: Person) -> None:
     """Log out on all devices."""
     with person.open() as call:
         repository.end_sessions(call.connection, call.person_id)
-        record_event(call.connection, SecurityEvent.LOGGED_OUT_EVERYWHERE, call.actor)
+        record_event(call.connection, SecurityEvent.LOGGED_OUT_EVERYWHERE, call.actor, call.now)
 
 
 @router.get("/self", responses=LOGGED_IN, openapi_extra=BEARER_OPERATION)
@@ -161,7 +161,7 @@ def remove_person(person: Person, request: Request) -> None:
         for device_id in devices_of(call.connection, call.person_id):
             remove_device(call.connection, device_id, call.now)
         repository.remove_person(call.connection, call.person_id)
-        record_event(call.connection, SecurityEvent.PERSON_REMOVED, call.actor)
+        record_event(call.connection, SecurityEvent.PERSON_REMOVED, call.actor, call.now)
     publish_orders(context_of(request))
 
 
@@ -184,7 +184,7 @@ def revoke_device(device_id: DeviceId, person: Person, request: Request) -> None
         if device_id not in devices_of(call.connection, call.person_id):
             raise ProblemError(Problem.NOT_FOUND, "this person has no such device")
         remove_device(call.connection, device_id, call.now)
-        record_event(call.connection, SecurityEvent.DEVICE_REMOVED, call.actor)
+        record_event(call.connection, SecurityEvent.DEVICE_REMOVED, call.actor, call.now, device_id)
     publish_orders(context_of(request))
 
 
@@ -195,7 +195,3 @@ def _answer(tokens: Tokens, response: Response) -> TokenAnswer:
 
 def _address(request: Request) -> str:
     return "" if request.client is None else request.client.host
-
-
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

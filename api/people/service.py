@@ -14,7 +14,7 @@ from api.people.repository import Role, StoredPerson
 from api.people.sessions import Tokens, start_session
 from api.people.throttle import Throttle
 from api.problems import Problem, ProblemError
-from api.security_events import NOBODY, Actor, SecurityEvent, record_event
+from api.security_events import CONSOLE, NOBODY, Actor, SecurityEvent, record_event
 
 _ID_BYTES = 16
 
@@ -65,7 +65,7 @@ def change_password(context: Context, person_id: str, current: str, new: str, ad
     person = _store_password(context, person, usable)
     with transaction(context.engine) as connection:
         repository.end_sessions(connection, person.id)
-        record_event(connection, SecurityEvent.PASSWORD_CHANGED, actor_of(person))
+        record_event(connection, SecurityEvent.PASSWORD_CHANGED, actor_of(person), context.settings.now)
     return _begin_session(context, person)
 
 
@@ -76,11 +76,13 @@ def actor_of(person: StoredPerson) -> Actor:
 
 def _add_person(context: Context, name: str, password: str, role: Role) -> StoredPerson:
     person = StoredPerson(secrets.token_hex(_ID_BYTES), name, context.passwords.hash(password), role)
-    event = SecurityEvent.OPERATOR_CREATED if role is Role.OPERATOR else SecurityEvent.SIGNED_UP
     with transaction(context.engine) as connection:
         if not repository.add_person(connection, person):
             raise ProblemError(Problem.NAME_TAKEN, "choose another login name")
-        record_event(connection, event, actor_of(person))
+        if role is Role.OPERATOR:
+            record_event(connection, SecurityEvent.OPERATOR_CREATED, CONSOLE, context.settings.now, person.id)
+        else:
+            record_event(connection, SecurityEvent.SIGNED_UP, actor_of(person), context.settings.now)
     return person
 
 
@@ -94,7 +96,7 @@ def _require_password(context: Context, name: str, password: str, address: str) 
         if person is not None and is_right:
             _throttle(context, connection).forgive(name)
             return person
-        record_event(connection, SecurityEvent.LOGIN_REFUSED, NOBODY)
+        record_event(connection, SecurityEvent.LOGIN_REFUSED, NOBODY, context.settings.now)
     raise _login_refused()
 
 
@@ -112,8 +114,9 @@ def _begin_session(context: Context, person: StoredPerson) -> Tokens:
         # The password may have been changed, or the account removed, since it was verified.
         if not repository.is_unchanged(connection, person):
             raise _login_refused()
-        record_event(connection, SecurityEvent.LOGGED_IN, actor_of(person))
-        return start_session(connection, settings.keys.tokens, person.id, settings.clock())
+        tokens = start_session(connection, settings.keys.tokens, person.id, settings.clock())
+        record_event(connection, SecurityEvent.LOGGED_IN, actor_of(person), settings.now)
+    return tokens
 
 
 def _admit(context: Context, address: str, name: str | None) -> None:
@@ -125,7 +128,7 @@ def _admit(context: Context, address: str, name: str | None) -> None:
     with transaction(context.engine) as connection:
         throttled = _throttle(context, connection).count_attempt(address, name)
         if throttled is not None and throttled.is_first:
-            record_event(connection, SecurityEvent.LOGIN_THROTTLED, NOBODY)
+            record_event(connection, SecurityEvent.LOGIN_THROTTLED, NOBODY, context.settings.now)
     if throttled is not None:
         raise ProblemError(Problem.TOO_MANY_ATTEMPTS, "try again later", retry_after=throttled.retry_after)
 

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
@@ -69,7 +70,8 @@ def refresh_session(connection: Connection, ring: KeyRing, token: str, now: floa
     if is_good and repository.replace_token(connection, session, _hash(new_secret), expires_at):
         return _tokens(ring, session, new_secret, now)
     repository.end_session(connection, session.person_id, session.id)
-    record_event(connection, SecurityEvent.REFRESH_TOKEN_REUSED, Actor("person", session.person_id))
+    actor, moment = Actor("person", session.person_id), datetime.fromtimestamp(now, UTC)
+    record_event(connection, SecurityEvent.REFRESH_TOKEN_REUSED, actor, moment)
     return None
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
+from api.auth.bearer import FOR_OPERATORS, Operator
 from api.context import context_of
-from api.documentation import Responses, problems
+from api.documentation import BEARER_OPERATION, Responses, problems
+from api.orders.situation import read_situation, require_releases
 from api.problems import Problem, ProblemError
-from api.releases.repository import PublishedFile, RegistryUnreadableError, find_metadata, find_target, read_current
-from api.releases.schemas import FileAnswer, ReleaseAnswer
+from api.releases.repository import PublishedFile, find_metadata, find_target
+from api.releases.schemas import ReleaseAnswer, ReleasesAnswer, release_answer, releases_answer
 
 router = APIRouter(prefix="/v1/releases", tags=["releases"])
 
@@ -23,24 +25,33 @@ _CONTENT: Responses = {
     206: {"description": "The range that was asked for"},
     304: {"description": "The file is still what the ETag names"},
 }
+_TAGGED: Responses = {
+    200: {"headers": {"ETag": {"description": "Names what is answered.", "schema": {"type": "string"}}}}
+}
 _FILE = _CONTENT | problems(Problem.NOT_FOUND, Problem.MALFORMED, Problem.RANGE_REFUSED, Problem.INVALID)
+
+
+@router.get(
+    "",
+    responses=FOR_OPERATORS | problems(Problem.DATABASE_UNAVAILABLE, Problem.NOT_READY) | _TAGGED,
+    openapi_extra=BEARER_OPERATION,
+)
+def list_releases(operator: Operator, request: Request, response: Response) -> ReleasesAnswer:
+    """All releases, for operators. An order repeats the ETag in If-Match: nobody orders what they didn't see."""
+    with operator.open(write=False) as call:
+        situation = read_situation(call.connection, context_of(request).settings.registry)
+    response.headers["ETag"] = situation.tag
+    response.headers["Cache-Control"] = "no-store"
+    return releases_answer(situation.releases, paused=situation.paused, pending=situation.pending)
 
 
 @router.get("/current", responses=problems(Problem.NO_RELEASE, Problem.NOT_READY))
 def read_current_release(request: Request) -> ReleaseAnswer:
     """The newest release, for people. Devices trust the signed metadata only."""
-    try:
-        release = read_current(context_of(request).settings.registry)
-    except RegistryUnreadableError:
-        raise ProblemError(Problem.NOT_READY, "the registry's metadata can't be read") from None
-    if release is None:
+    releases = require_releases(context_of(request).settings.registry)
+    if not releases:
         raise ProblemError(Problem.NO_RELEASE, "the registry holds no release yet")
-    return ReleaseAnswer(
-        version=release.version,
-        rollout_percent=release.rollout_percent,
-        notes=release.notes,
-        files=[FileAnswer(name=name, size=size, sha256=sha256) for name, size, sha256 in release.files],
-    )
+    return release_answer(releases[-1])
 
 
 @router.head("/metadata/{name:path}", include_in_schema=False)

@@ -36,8 +36,8 @@ class PublishedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class CurrentRelease:
-    """The newest release, told to people; devices believe only what is signed.
+class PublishedRelease:
+    """A release, told to people; devices believe only what is signed.
 
     Attributes:
         rollout_percent: Share of devices that are offered it.
@@ -65,8 +65,8 @@ def find_target(registry: Path, name: str) -> PublishedFile | None:
     return _find(registry / "targets", name, FOR_EVER if hashed else ASK_EVERY_TIME)
 
 
-def read_current(registry: Path) -> CurrentRelease | None:
-    """Return the newest release, ``None`` where nothing was released yet.
+def read_releases(registry: Path) -> tuple[PublishedRelease, ...]:
+    """Return all releases, the oldest first; none where nothing was released yet.
 
     Raises:
         RegistryUnreadableError: The metadata is damaged.
@@ -76,9 +76,9 @@ def read_current(registry: Path) -> CurrentRelease | None:
         timestamp = _signed(metadata / "timestamp.json")
         snapshot = _signed(metadata / f"{timestamp['meta']['snapshot.json']['version']}.snapshot.json")
         releases = _signed(metadata / f"{snapshot['meta']['releases.json']['version']}.releases.json")
-        return _newest(releases["targets"])
+        return _describe_all(releases["targets"])
     except FileNotFoundError:
-        return None
+        return ()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RegistryUnreadableError from error
 
@@ -102,14 +102,17 @@ def _signed(path: Path) -> dict[str, Any]:
     return signed
 
 
-def _newest(targets: dict[str, Any]) -> CurrentRelease | None:
-    found = {path: target for path, target in targets.items() if "version" in target.get("custom", {})}
-    if not found:
-        return None
-    version = max(int(target["custom"]["version"]) for target in found.values())
-    files = {path: target for path, target in found.items() if target["custom"]["version"] == version}
+def _describe_all(targets: dict[str, Any]) -> tuple[PublishedRelease, ...]:
+    found: dict[int, dict[str, Any]] = {}
+    for path, target in targets.items():
+        if "version" in target.get("custom", {}):
+            found.setdefault(int(target["custom"]["version"]), {})[path] = target
+    return tuple(_describe(version, files) for version, files in sorted(found.items()))
+
+
+def _describe(version: int, files: dict[str, Any]) -> PublishedRelease:
     custom = next(iter(files.values()))["custom"]
-    return CurrentRelease(
+    return PublishedRelease(
         version,
         int(custom["rollout_percent"]),
         str(custom["notes"]),

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tuf.api.metadata import TargetFile
 
@@ -17,8 +18,9 @@ from fl_server.registry import Registry, sole_writer
 from fl_server.release.metadata import LIFETIMES, Lifetimes
 from fl_server.release.repository import read_online, replace_releases
 from fl_server.release.signing import SigningKeys
+from models.domain.release import releases_digest
 from models.durable_file import READABLE_BY_ALL, write_durably
-from models.errors import ModelFileError, RegistryError, UsageError
+from models.errors import ModelFileError, RegistryError, ReleasesChangedError, UsageError
 
 RELEASED_FILES = ("detector.int8.ort", "detector.int8.onnx", "detector.json")
 """What of an exported detector reaches devices; the FP32 graph stays at home."""
@@ -56,6 +58,19 @@ class PublishedRelease:
     rollout_percent: int
     notes: str
     files: tuple[PublishedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseOrder:
+    """The operator's order that a change carries out; the change is signed with its name and never made twice.
+
+    Attributes:
+        name: Of the record in the registry.
+        releases: ``releases_digest`` of the releases that it was given under.
+    """
+
+    name: str
+    releases: str
 
 
 def read_releases(registry: Registry, keys: SigningKeys) -> list[PublishedRelease]:
@@ -112,22 +127,28 @@ def roll_back(
     rollout_percent: int = EVERY_DEVICE,
     notes: str = "",
     *,
+    order: ReleaseOrder | None = None,
     lifetimes: Lifetimes = LIFETIMES,
     now: datetime | None = None,
 ) -> PublishedRelease:
     """Publish an earlier release's files under the next version; devices never go back to a lower one.
 
+    Called again for an order that was carried out, it returns what came of it.
+
     Raises:
         UsageError: There is no such version, or the percentage isn't one.
+        ReleasesChangedError: The order was given under other releases.
         RegistryError: The repository is missing, damaged or can't be written.
         SignatureRefusedError: It was last written with other keys.
     """
     with sole_writer(registry):
         targets = read_online(registry, keys).releases.signed.targets
+        if order is not None and (done := _find_done(targets, order)):
+            return done
         version = _newest(targets) + 1
         contents = {name: _read_released(registry, targets, to_version, name) for name in RELEASED_FILES}
         targets |= _add_files(registry, contents, version, rollout_percent, notes, after=_newest(targets))
-        return _offer(registry, keys, targets, version, lifetimes, now)
+        return _offer(registry, keys, targets, version, lifetimes, now, order)
 
 
 def set_rollout(
@@ -136,22 +157,28 @@ def set_rollout(
     version: int,
     rollout_percent: int,
     *,
+    order: ReleaseOrder | None = None,
     lifetimes: Lifetimes = LIFETIMES,
     now: datetime | None = None,
 ) -> PublishedRelease:
     """Offer a release to another share of the devices. Devices that have it keep it.
 
+    Called again for an order that was carried out, it returns what came of it.
+
     Raises:
         UsageError: There is no such version, or the percentage isn't one.
+        ReleasesChangedError: The order was given under other releases.
         RegistryError: The repository is missing, damaged or can't be written.
         SignatureRefusedError: It was last written with other keys.
     """
     _refuse_other_than_percent(rollout_percent)
     with sole_writer(registry):
         targets = read_online(registry, keys).releases.signed.targets
+        if order is not None and (done := _find_done(targets, order)):
+            return done
         for name in RELEASED_FILES:
             _target(targets, version, name).custom["rollout_percent"] = rollout_percent
-        return _offer(registry, keys, targets, version, lifetimes, now)
+        return _offer(registry, keys, targets, version, lifetimes, now, order)
 
 
 def _add_files(
@@ -174,10 +201,12 @@ def _offer(
     version: int,
     lifetimes: Lifetimes,
     now: datetime | None,
+    order: ReleaseOrder | None = None,
 ) -> PublishedRelease:
+    done = _last_done(targets) if order is None else {"order": order.name, "version": version}
     offered = _offered(targets)
     content = json.dumps({"offered": offered}).encode()
-    targets[POINTER] = _put_file(registry, POINTER, content, {"offered": offered})
+    targets[POINTER] = _put_file(registry, POINTER, content, {"offered": offered, "done": done})
     replace_releases(registry, keys, targets, lifetimes=lifetimes, now=now)
     return _describe(targets, version)
 
@@ -190,6 +219,23 @@ def _offered(targets: Targets) -> list[int]:
         if _describe(targets, version).rollout_percent == EVERY_DEVICE:
             break
     return offered
+
+
+def _find_done(targets: Targets, order: ReleaseOrder) -> PublishedRelease | None:
+    """Return what came of an order that was carried out before a kill; ``None`` where it is still to be done."""
+    done = _last_done(targets)
+    if done is not None and done["order"] == order.name:
+        return _describe(targets, done["version"])
+    if order.releases != releases_digest(
+        {version: _describe(targets, version).rollout_percent for version in _versions(targets)}
+    ):
+        raise ReleasesChangedError("the releases aren't those that this order was given under")
+    return None
+
+
+def _last_done(targets: Targets) -> dict[str, Any] | None:
+    """Return the last order that was carried out, as it was signed with what came of it."""
+    return targets[POINTER].custom.get("done") if POINTER in targets else None
 
 
 def _put_file(registry: Registry, path: str, content: bytes, custom: dict[str, object]) -> TargetFile:

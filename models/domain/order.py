@@ -1,4 +1,4 @@
-"""Orders: what the API asks of the server that trains, as records that are only added.
+"""Orders: what the API asks of the server that trains, as records that are only added, and what became of them.
 
 A device's removal names the registration that it takes back, so that it doesn't matter in which order they are read.
 """
@@ -6,7 +6,8 @@ A device's removal names the registration that it takes back, so that it doesn't
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from models.errors import BadInputError
@@ -36,9 +37,92 @@ class RemoveNode:
     registration: str
 
 
-Order = RegisterNode | RemoveNode
+@dataclass(frozen=True, slots=True)
+class SetRollout:
+    """An operator's: offer a release to another share of the devices.
 
-_KINDS: Mapping[str, type[Order]] = {kind.kind: kind for kind in (RegisterNode, RemoveNode)}
+    Attributes:
+        version: Of the release.
+        rollout_percent: Share of devices, from 0 to 100.
+        releases: ``releases_digest`` of what the operator saw; under any other releases the order is refused.
+    """
+
+    kind: ClassVar[str] = "set-rollout"
+    version: int
+    rollout_percent: int
+    releases: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """An operator's: publish an earlier release's files under the next version.
+
+    Attributes:
+        to_version: Whose files.
+        rollout_percent: Share of devices that are offered them, from 0 to 100.
+        releases: As in ``SetRollout``.
+    """
+
+    kind: ClassVar[str] = "roll-back"
+    to_version: int
+    rollout_percent: int
+    releases: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRounds:
+    """An operator's: begin no more rounds. One that runs ends."""
+
+    kind: ClassVar[str] = "pause"
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRounds:
+    """An operator's: begin rounds again."""
+
+    kind: ClassVar[str] = "resume"
+
+
+OperatorOrder = SetRollout | RollBack | PauseRounds | ResumeRounds
+
+Order = RegisterNode | RemoveNode | OperatorOrder
+
+_ORDERS: tuple[type[Order], ...] = (RegisterNode, RemoveNode, SetRollout, RollBack, PauseRounds, ResumeRounds)
+_KINDS: Mapping[str, type[Order]] = {kind.kind: kind for kind in _ORDERS}
+_TYPES = {"str": str, "int": int}
+
+
+class OrderState(StrEnum):
+    """How far an order has come. An outcome is never pending."""
+
+    PENDING = "pending"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Refusal(StrEnum):
+    """Why an order wasn't carried out and never will be."""
+
+    RELEASES_CHANGED = "releases-changed"
+    IMPOSSIBLE = "impossible"
+    NOT_UNDERSTOOD = "not-understood"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an order.
+
+    Attributes:
+        state: Done or refused.
+        at: Seconds since 1970.
+        refusal: Why, where it was refused.
+        version: Of the release that was changed or made, where one was.
+    """
+
+    state: OrderState
+    at: int
+    refusal: Refusal | None = None
+    version: int | None = None
 
 
 def order_record(order: Order) -> dict[str, Any]:
@@ -52,14 +136,14 @@ def parse_order(record: Mapping[str, Any]) -> Order:
     Raises:
         BadInputError: It is none of ours.
     """
-    fields = dict(record)
-    kind = _KINDS.get(str(fields.pop("kind", None)))
-    if kind is None or any(not isinstance(value, str) for value in fields.values()):
+    values = dict(record)
+    kind = _KINDS.get(str(values.pop("kind", None)))
+    if kind is None:
         raise BadInputError(f"expected an order of the kinds {', '.join(_KINDS)}")
-    try:
-        return kind(**fields)
-    except TypeError:
-        raise BadInputError(f"the fields of this {kind.kind} are not those of one") from None
+    types = {field.name: _TYPES[str(field.type)] for field in fields(kind)}
+    if types != {name: type(value) for name, value in values.items()}:
+        raise BadInputError(f"the fields of this {kind.kind} are not those of one")
+    return kind(**values)
 
 
 def admitted_nodes(orders: Mapping[str, Order]) -> frozenset[str]:
@@ -72,3 +156,24 @@ def admitted_nodes(orders: Mapping[str, Order]) -> frozenset[str]:
     return frozenset(
         order.node_key for name, order in orders.items() if isinstance(order, RegisterNode) and name not in removed
     )
+
+
+def outcome_record(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as the record that the registry holds."""
+    return asdict(outcome)
+
+
+def parse_outcome(record: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a record.
+
+    Raises:
+        BadInputError: It is none.
+    """
+    try:
+        state, refusal, version = OrderState(record["state"]), record["refusal"], record["version"]
+        outcome = Outcome(state, int(record["at"]), None if refusal is None else Refusal(refusal), version)
+    except (KeyError, TypeError, ValueError):
+        raise BadInputError("expected what became of an order") from None
+    if state is OrderState.PENDING or type(version) not in (int, type(None)):
+        raise BadInputError("expected an order that was done or refused")
+    return outcome

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,3 +34,12 @@ class Calibration:
 
     slope: float = 1.0
     offset: float = 0.0
+
+
+def releases_digest(rollouts: Mapping[int, int]) -> str:
+    """Return what names a state of all releases, so that an order given under another one can be told.
+
+    Args:
+        rollouts: Percent of devices that each version is offered to.
+    """
+    return hashlib.sha256(json.dumps(sorted(rollouts.items())).encode()).hexdigest()

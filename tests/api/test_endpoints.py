@@ -12,8 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.database import transaction
-from api.tables import throttle_counts
+from api.tables import throttle_periods
 from fl_client.api_client import ApiClient, _spell_keys
 from fl_client.training_keys import make_training_keys
 from models.domain.consent import Purpose
@@ -43,6 +42,7 @@ CONSENT = {"purpose": "detection", "text_version": "2026-11", "language": "ko", 
 ENDPOINTS = [
     Endpoint("GET", "/healthz", OPEN, 200),
     Endpoint("GET", "/readyz", OPEN, 200),
+    Endpoint("GET", "/metrics", OPEN, 404),
     Endpoint("GET", "/problems/{slug}", OPEN, 404),
     Endpoint("GET", "/v1/releases/current", OPEN, 404),
     Endpoint("GET", "/v1/releases/metadata/{name}", OPEN, 404),
@@ -75,6 +75,10 @@ ENDPOINTS = [
         "PUT", "/v1/people/self/password", PERSON, 200, {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
     ),
     Endpoint("DELETE", "/v1/people/self", PERSON, 204),
+    Endpoint("GET", "/v1/audit", OPERATOR, 200),
+    Endpoint("GET", "/v1/releases", OPERATOR, 200),
+    Endpoint("GET", "/v1/orders", OPERATOR, 200),
+    Endpoint("POST", "/v1/orders", OPERATOR, 428, {"kind": "pause"}),
     Endpoint("POST", "/v1/guardians", OPERATOR, 201, {"purpose": "statistics", "reference": "2026/0417"}),
     Endpoint("DELETE", "/v1/guardians/{record_id}", OPERATOR, 404),
 ]
@@ -116,8 +120,8 @@ def somebody(api: Api) -> LoggedIn:
 
 @pytest.fixture
 def api(sqlite_api: Api) -> Api:
-    with transaction(sqlite_api.engine) as connection:
-        connection.execute(throttle_counts.delete())  # all tests sign up from one address
+    with sqlite_api.engine.begin() as connection:  # more people log in here than one address may bring
+        connection.execute(throttle_periods.delete())
     return sqlite_api
 
 

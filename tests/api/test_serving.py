@@ -12,21 +12,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.__main__ import main
+from api.certificate import make_certificate
 from api.database import newest_revision
 from api.process import running_api
 from fl_client.api_client import ApiClient
 from fl_client.api_connection import open_connection
 from fl_client.report_book import ReportBook, turn_of
+from fl_client.request_signing import Credentials
 from fl_client.statistics import make_report
 from models.domain.consent import Purpose
 from models.domain.window import open_window
@@ -107,6 +106,13 @@ def test_a_slow_or_broken_client_gets_an_answer_or_nothing_but_harms_nobody(url:
             client.shutdown(socket.SHUT_WR)
             client.recv(100)
     assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+
+
+def test_prometheus_on_this_machine_is_answered_and_a_proxy_is_not(url: str) -> None:
+    answer = httpx.get(f"{url}/metrics", trust_env=False)
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
+    assert "hearsay_api_requests_total" in answer.text
+    assert httpx.get(f"{url}/metrics", headers={"X-Forwarded-For": "127.0.0.1"}, trust_env=False).status_code == 404
 
 
 def test_nothing_of_a_person_or_a_device_is_in_the_log(installed: Path, url: str) -> None:
@@ -190,7 +196,7 @@ def test_migrating_again_changes_neither_tables_nor_keys(installed: Path, capsys
 
 
 def test_it_speaks_tls_and_the_client_checks_the_certificate(installed: Path, tmp_path: Path) -> None:
-    certificate, key = self_signed(tmp_path)
+    certificate, key = make_certificate(tmp_path, "localhost")
     command = [sys.executable, "-m", "api", *serve(installed, "--host", "localhost")]
     command += ["--tls-cert", str(certificate), "--tls-key", str(key)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ))
@@ -209,49 +215,61 @@ def test_it_speaks_tls_and_the_client_checks_the_certificate(installed: Path, tm
         process.stdout.close()  # type: ignore[union-attr]
 
 
-def test_killed_in_the_middle_no_acknowledged_enrolment_is_lost(installed: Path, tmp_path: Path) -> None:
+@contextlib.contextmanager
+def enrolling(installed: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[Credentials]]]:
+    """Serve, and enrol devices on four connections until the server is gone; yield what it acknowledges."""
     command = [sys.executable, "-m", "api", *serve(installed, "--plain-http")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     address = json.loads(process.stdout.readline())["url"]
-    acknowledged = []
+    acknowledged: list[Credentials] = []
     with open_connection(address) as connection, ThreadPoolExecutor(4) as pool:
 
-        def enroll_until_it_dies(_: int) -> None:
+        def enroll_until_it_is_gone(_: int) -> None:
             with contextlib.suppress(UnreachableError):
                 while True:
                     acknowledged.append(ApiClient(connection).enroll())
-                    if len(acknowledged) > 40:
-                        process.kill()
 
-        list(pool.map(enroll_until_it_dies, range(4)))
-    process.wait(10)
+        running = pool.map(enroll_until_it_is_gone, range(4))
+        while len(acknowledged) <= 40:
+            os.sched_yield()
+        yield process, acknowledged
+        list(running)
     process.stdout.close()
-    again = running_api(database(installed)[1], tmp_path, installed / "keys", tmp_path / "log")
-    with again as url, open_connection(url) as connection:
-        assert all(len(ApiClient(connection, found).consents()) == 3 for found in acknowledged)
-    assert len(acknowledged) > 40
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "cert.pem", folder / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return paths
+def devices_in(folder: Path) -> set[str]:
+    with contextlib.closing(sqlite3.connect(folder / "api.db")) as connection:
+        return {row[0] for row in connection.execute("SELECT id FROM devices")}
+
+
+def test_killed_in_the_middle_no_acknowledged_enrolment_is_lost(installed: Path) -> None:
+    with enrolling(installed) as (process, acknowledged):
+        process.kill()
+        process.wait(10)
+    assert {found.device_id for found in acknowledged} <= devices_in(installed)
+    assert main(["audit", *database(installed)]) == 0
+
+
+def test_told_to_end_in_the_middle_it_answers_what_it_began_and_loses_nothing(installed: Path) -> None:
+    before = devices_in(installed)
+    with enrolling(installed) as (process, acknowledged):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    # What was stored was acknowledged, and the other way round: no request was cut off.
+    assert devices_in(installed) - before == {found.device_id for found in acknowledged}
+    assert main(["audit", *database(installed)]) == 0
+
+
+def test_a_self_made_certificate_is_for_one_host_and_its_key_for_its_owner(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["make-certificate", "--out", str(tmp_path), "--host"]
+    assert main([*options, "127.0.0.1"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert [Path(made[name]).stat().st_mode & 0o777 for name in ("certificate", "key")] == [0o644, 0o600]
+    kept = Path(made["certificate"]).read_bytes()
+    assert main([*options, "api.example.org"]) == 4
+    assert Path(made["certificate"]).read_bytes() == kept
+    assert main(["make-certificate", "--out", str(tmp_path / "other"), "--host", "no host" * 40]) == 2
+    assert main(["make-certificate", "--out", f"{made['key']}/x", "--host", "localhost"]) == 3

@@ -485,3 +485,17 @@ def test_a_report_counts_nothing_twice(tmp_path):
 def judge_of_round_one(folder) -> float:
     federation = Federation(EVERYBODY, start_parameters(), folder, Watcher().surroundings())
     return judge(federation.model_after(1)).loss
+
+
+def test_no_round_begins_while_the_operator_pauses_and_one_that_runs_ends(tmp_path):
+    """The pause is asked about between rounds, and waiting for its end costs nothing."""
+    watcher, looks = Watcher(), []
+
+    def paused() -> bool:
+        looks.append(len(watcher.published))
+        return looks.count(1) in (1, 2, 3)
+
+    surroundings = replace(watcher.surroundings(), paused=paused)
+    Federation(replace(PLAN, rounds=2), start_parameters(), tmp_path, surroundings).run(small_grid())
+    assert looks == [0, 1, 1, 1, 1]
+    assert [report.number for report in watcher.published] == [1, 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,9 +12,12 @@ import pytest
 
 from api.__main__ import main as api
 from api.process import running_api
+from fl_client.__main__ import main as device
+from fl_client.api_connection import open_connection
 from fl_server.registry import create_registry
 from models.errors import UnreachableError
 from simulations.service import ApiPlace, release_window, serving_api
+from tests.release_server import Publisher
 
 
 @pytest.fixture
@@ -31,11 +35,28 @@ def taken() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_the_api_answers_until_the_block_ends_and_no_longer(place):
-    with serving_api(place) as url:
-        assert httpx.get(f"{url}/v1/consent-texts").status_code < 500
+@pytest.mark.parametrize("plain_http", [False, True])
+def test_the_api_answers_until_the_block_ends_and_no_longer(place, plain_http):
+    with serving_api(place, plain_http=plain_http) as address:
+        assert address.url.startswith("http://" if plain_http else "https://")
+        with open_connection(address.url, address.ca_file) as connection:
+            assert connection.get("/v1/consents/texts").status_code == 200
+            assert connection.get("/healthz").json() == {"status": "ok"}
     with pytest.raises(httpx.ConnectError):
-        httpx.get(url)
+        httpx.get(address.url, trust_env=False, verify=False)
+
+
+def test_a_device_that_doesnt_trust_the_certificate_installs_nothing_over_it(place, tmp_path):
+    publisher = Publisher(tmp_path / "server")
+    publisher.publish(1)
+    (tmp_path / "root.json").write_bytes(publisher.root)
+    served = replace(place, registry=publisher.registry.root)
+    update = ["update", "--home", str(tmp_path / "device"), "--root", str(tmp_path / "root.json"), "--json"]
+    with serving_api(served) as address:
+        assert device([*update, "--releases", address.url]) == 5
+        # Over a certificate that it trusts it gets further: these files are no detector.
+        assert device([*update, "--releases", address.url, "--ca-file", str(address.ca_file)]) == 3
+        assert device([*update, "--releases", address.url, "--ca-file", str(tmp_path / "root.json")]) == 3
 
 
 def test_a_window_without_its_reports_is_not_released_and_the_command_says_why(place):
