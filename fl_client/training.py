@@ -13,7 +13,7 @@ from torch import Tensor
 from fl_client.private_training import train_privately
 from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters, write_parameters
-from models.detector.plain_classifier import PlainClassifier
+from models.detector.plain_classifier import BatchMemory, MemoryMaker, PlainClassifier
 from models.domain.training import CallSteps, LocalTask
 from models.privacy.clipping import clip_update, update_norm
 from models.privacy.randomness import seeded_generator
@@ -61,7 +61,11 @@ class Batch:
 
 
 def train_on_device(
-    global_parameters: Mapping[str, NDArray[np.float32]], calls: Sequence[LabelledWords], task: LocalTask, device: int
+    global_parameters: Mapping[str, NDArray[np.float32]],
+    calls: Sequence[LabelledWords],
+    task: LocalTask,
+    device: int,
+    make_memory: MemoryMaker = BatchMemory,
 ) -> LocalResult:
     """Train on a device's calls and return its update.
 
@@ -73,6 +77,8 @@ def train_on_device(
         calls: The device's own calls.
         task: What the server asks for.
         device: Tells devices' generators apart where the task is seeded.
+        make_memory: Makes what plain training is worked out in. By default that dies with the training; whoever
+            trains many devices one by one may keep it.
 
     Raises:
         UpdateRefusedError: Training diverged; nothing leaves the device.
@@ -82,10 +88,12 @@ def train_on_device(
     if not spoken:
         zeros = {name: np.zeros_like(array) for name, array in global_parameters.items()}
         return LocalResult(zeros, 0.0, None)
-    batch, steps = _pad(_cut(spoken, task, generator)), None
+    trained: NDArray[np.float32] | NDArray[np.float64]
+    cut, steps = _cut(spoken, task, generator), None
     if task.call_privacy is None:
-        trained = _train_plainly(global_parameters, batch, task, generator)
+        trained = _train_plainly(global_parameters, cut, task, generator, make_memory)
     else:
+        batch = _pad(cut)
         network = Classifier(batch.embedded.shape[2])
         write_parameters(network, global_parameters)
         steps = train_privately(network, batch.embedded, batch.lengths, batch.labels, task, generator)
@@ -116,20 +124,26 @@ def _pad(calls: Sequence[LabelledWords]) -> Batch:
 
 
 def _train_plainly(
-    start: Mapping[str, NDArray[np.float32]], batch: Batch, task: LocalTask, generator: np.random.Generator
-) -> NDArray[np.float64]:
-    network = PlainClassifier(start, batch.embedded.shape[2])
+    start: Mapping[str, NDArray[np.float32]],
+    calls: Sequence[LabelledWords],
+    task: LocalTask,
+    generator: np.random.Generator,
+    make_memory: MemoryMaker,
+) -> NDArray[np.float32]:
+    network = PlainClassifier(start, calls[0].embedded.shape[1], make_memory)
     for _ in range(task.epochs):
-        order = torch.from_numpy(generator.permutation(len(batch.labels)))
-        for rows in torch.split(order, task.batch_calls):
-            lengths = batch.lengths[rows]
-            embedded = batch.embedded[rows, : int(lengths.max())]
-            network.step(embedded, lengths, batch.labels[rows], task.vishing_weight, task.learning_rate)
-    return network.values.numpy().astype(np.float64)
+        order = [calls[place] for place in generator.permutation(len(calls))]
+        for first in range(0, len(order), task.batch_calls):
+            batch = order[first : first + task.batch_calls]
+            labels = torch.tensor([float(call.label) for call in batch])
+            network.step([call.embedded for call in batch], labels, task.vishing_weight, task.learning_rate)
+    return network.values.numpy()
 
 
 def _clipped_difference(
-    trained: NDArray[np.float64], start: Mapping[str, NDArray[np.float32]], clip_norm: float | None
+    trained: NDArray[np.float32] | NDArray[np.float64],
+    start: Mapping[str, NDArray[np.float32]],
+    clip_norm: float | None,
 ) -> tuple[Arrays, float]:
     update = trained - flatten(start)
     norm = update_norm(update)

@@ -1,14 +1,14 @@
-"""The detector's network for plain gradient descent: a batch's gradient goes straight into one vector.
+"""The detector's network for plain gradient descent: a batch's gradient goes straight into the parameters.
 
 The same mathematics as nn.LSTM's with autograd. Without modules, graph and optimizer a step on a device's few calls
 costs little more than its arithmetic, and the gradient of the words, which nobody needs, is not taken.
 
-N calls, T words, D dimensions, H hidden units, P parameters.
+T words, N calls, D dimensions, H hidden units, P parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,23 +17,51 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.detector.classifier import Classifier
+from models.detector.classifier import HIDDEN, Classifier
 from models.detector.parameters import require_layout
-from models.detector.recurrence import LstmTrace, LstmWeights, gate_gradients, run_forward
+from models.detector.recurrence import LstmWeights, Recurrence
+
+WORDS_APART = 16
+"""Batches' memory is made for a multiple of so many words, so that one serves calls of about the same length."""
+
+
+class BatchMemory:
+    """What a step on so many calls of at most so many words is worked out in. Sensitive, like the words themselves."""
+
+    def __init__(self, words: int, calls: int, dimensions: int) -> None:
+        self.embedded = torch.empty(words, calls, dimensions)
+        self.recurrence = Recurrence(words, calls, HIDDEN)
+
+    def fill(self, calls: Sequence[NDArray[np.float32]]) -> Tensor:
+        """Return calls of embedded words, each of shape (T, D), as one tensor (T, N, D), padded on the right."""
+        longest, embedded = max(map(len, calls)), self.embedded.numpy()
+        for place, words in enumerate(calls):
+            embedded[: len(words), place] = words
+            embedded[len(words) : longest, place] = 0
+        return self.embedded[:longest]
+
+
+MemoryMaker = Callable[[int, int, int], BatchMemory]
+"""Makes a `BatchMemory`, or gives one again that is no longer in use."""
+
+
+def keep_memory(batches: int = 8) -> MemoryMaker:
+    """Return a maker that gives out the last few memories again; for whoever trains many devices, one by one."""
+    return lru_cache(maxsize=batches)(BatchMemory)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layers:
-    """Views into a vector of shape (P,), in the order of a `Classifier`'s parameters."""
+    """Views into a vector of shape (P,), in the order of a `Classifier`'s parameters.
+
+    Attention and output are one matrix (2, H + 1), for each is a row of weights with its bias.
+    """
 
     from_words: Tensor
     from_hidden: Tensor
     bias_of_words: Tensor
     bias_of_hidden: Tensor
-    attention: Tensor
-    attention_bias: Tensor
-    output: Tensor
-    output_bias: Tensor
+    head: Tensor
 
 
 class PlainClassifier:
@@ -43,66 +71,79 @@ class PlainClassifier:
         values: The parameters in their order, shape (P,).
     """
 
-    def __init__(self, parameters: Mapping[str, NDArray[np.float32]], dimensions: int) -> None:
+    def __init__(
+        self,
+        parameters: Mapping[str, NDArray[np.float32]],
+        dimensions: int,
+        make_memory: MemoryMaker = BatchMemory,
+    ) -> None:
         """Copy parameters.
+
+        Args:
+            parameters: By name, in order.
+            dimensions: Of a word.
+            make_memory: Makes what a step is worked out in.
 
         Raises:
             ModelFileError: Names or shapes differ from those of a `Classifier` for words of so many dimensions.
         """
-        layout = _layout(dimensions)
-        require_layout(parameters, layout)
-        flat = np.concatenate([np.ravel(array) for array in parameters.values()], dtype=np.float32)
-        self.values = torch.from_numpy(flat)
-        self._gradient = torch.empty_like(self.values)
-        self._layers, self._gradients = _split(self.values, layout), _split(self._gradient, layout)
+        require_layout(parameters, _layout(dimensions))
+        self.values = torch.from_numpy(
+            np.concatenate([array.ravel() for array in parameters.values()], dtype=np.float32)
+        )
+        self._layers, self._dimensions, self._make_memory = _split(self.values, dimensions), dimensions, make_memory
 
     def step(
-        self, embedded: Tensor, lengths: Tensor, labels: Tensor, vishing_weight: float, learning_rate: float
+        self, calls: Sequence[NDArray[np.float32]], labels: Tensor, vishing_weight: float, learning_rate: float
     ) -> None:
         """Take one step of gradient descent on the mean loss, binary cross entropy.
 
         Args:
-            embedded: Words, shape (N, T, D), padded on the right.
-            lengths: Of the calls in words, shape (N,).
+            calls: Embedded words of each of N calls, shape (T, D); T may differ and is at least 1.
             labels: 1.0 vishing, 0.0 normal, shape (N,).
             vishing_weight: How much a vishing call weighs against a normal one.
             learning_rate: Factor on the gradient.
         """
-        layers = self._layers
+        layers, lengths = self._layers, torch.tensor([len(words) for words in calls])
+        room = -(-int(lengths.max()) // WORDS_APART) * WORDS_APART
+        memory = self._make_memory(room, len(calls), self._dimensions)
+        embedded, recurrence = memory.fill(calls), memory.recurrence
         lstm = LstmWeights(layers.from_words, layers.from_hidden, layers.bias_of_words + layers.bias_of_hidden)
-        trace = run_forward(embedded, lstm)
-        at_head = self._arriving_at_head(trace.hidden[:, 1:], lengths, labels, vishing_weight)
-        self._set_gradient(embedded, trace, at_head)
-        self.values.add_(self._gradient, alpha=-learning_rate)
+        hidden = recurrence.run_forward(embedded, lstm)
+        at_head = self._arriving_at_head(hidden, lengths, labels, vishing_weight)
+        at_gates = recurrence.gate_gradients(at_head @ layers.head[:, :-1], layers.from_hidden).flatten(
+            0, 1
+        )  # (TN, 4H)
+        self._move_lstm(at_gates, embedded, recurrence.hidden_before, -learning_rate)
+        self._move_head(at_head, hidden, -learning_rate)
 
     def _arriving_at_head(self, hidden: Tensor, lengths: Tensor, labels: Tensor, vishing_weight: float) -> Tensor:
-        """Return the mean loss's gradients at each word's energy, and at the output from each word, shape (N, T, 2).
+        """Return the mean loss's gradients at each word's energy, and at the output from each word, shape (T, N, 2).
 
         The output is linear in the weighted mean of the words: as if each word had an output of its own.
         """
-        layers = self._layers
-        energies = torch.matmul(hidden, layers.attention[0]).add_(layers.attention_bias)  # (N, T)
-        outputs = torch.matmul(hidden, layers.output[0]).add_(layers.output_bias)  # (N, T)
-        padding = torch.arange(hidden.shape[1]).unsqueeze(0) >= lengths.unsqueeze(1)
-        attention = torch.softmax(energies.masked_fill_(padding, -1e9), dim=1)
-        logits = (attention * outputs).sum(1, keepdim=True)  # (N, 1)
-        vishing, said = labels.unsqueeze(1), torch.sigmoid(logits)
-        at_logits = ((1 - vishing) * said - vishing_weight * vishing * (1 - said)) / len(labels)
+        head = self._layers.head
+        energies, outputs = (hidden @ head[:, :-1].t()).add_(head[:, -1]).unbind(2)  # (T, N)
+        padding = torch.arange(len(hidden)).unsqueeze(1) >= lengths
+        attention = torch.softmax(energies.masked_fill_(padding, -1e9), dim=0)
+        logits = (attention * outputs).sum(0)  # (N,)
+        said = torch.sigmoid(logits)
+        at_logits = ((1 - labels) * said - vishing_weight * labels * (1 - said)) / len(labels)
         at_outputs = attention * at_logits
         return torch.stack((at_outputs * (outputs - logits), at_outputs), dim=2)
 
-    def _set_gradient(self, embedded: Tensor, trace: LstmTrace, at_head: Tensor) -> None:
-        layers, into = self._layers, self._gradients
-        at_hidden = at_head @ torch.cat((layers.attention, layers.output))
-        at_gates = gate_gradients(trace, at_hidden, layers.from_hidden).flatten(0, 1)  # (NT, 4H)
-        torch.mm(at_gates.t(), embedded.flatten(0, 1), out=into.from_words)
-        torch.mm(at_gates.t(), trace.hidden[:, :-1].flatten(0, 1), out=into.from_hidden)
-        torch.sum(at_gates, 0, out=into.bias_of_words)
-        into.bias_of_hidden.copy_(into.bias_of_words)
-        by_word = at_head.flatten(0, 1)  # (NT, 2)
-        head = by_word.t() @ trace.hidden[:, 1:].flatten(0, 1)  # (2, H)
-        into.attention[0], into.output[0] = head
-        into.attention_bias[0], into.output_bias[0] = by_word.sum(0)
+    def _move_lstm(self, at_gates: Tensor, embedded: Tensor, hidden_before: Tensor, rate: float) -> None:
+        layers, by_gate = self._layers, at_gates.t()
+        layers.from_words.addmm_(by_gate, embedded.flatten(0, 1), alpha=rate)
+        layers.from_hidden.addmm_(by_gate, hidden_before.flatten(0, 1), alpha=rate)
+        bias = at_gates.sum(0)
+        layers.bias_of_words.add_(bias, alpha=rate)
+        layers.bias_of_hidden.add_(bias, alpha=rate)
+
+    def _move_head(self, at_head: Tensor, hidden: Tensor, rate: float) -> None:
+        head, by_word = self._layers.head, at_head.flatten(0, 1)  # (TN, 2)
+        head[:, :-1].addmm_(by_word.t(), hidden.flatten(0, 1), alpha=rate)
+        head[:, -1].add_(by_word.sum(0), alpha=rate)
 
 
 @lru_cache(maxsize=8)
@@ -112,6 +153,7 @@ def _layout(dimensions: int) -> dict[str, torch.Size]:
         return {name: parameter.shape for name, parameter in Classifier(dimensions).named_parameters()}
 
 
-def _split(vector: Tensor, layout: Mapping[str, torch.Size]) -> _Layers:
-    parts = torch.split(vector, [shape.numel() for shape in layout.values()])
-    return _Layers(*(part.view(shape) for part, shape in zip(parts, layout.values(), strict=True)))
+def _split(vector: Tensor, dimensions: int) -> _Layers:
+    shapes = [*list(_layout(dimensions).values())[:4], torch.Size((2, HIDDEN + 1))]
+    parts = torch.split(vector, [shape.numel() for shape in shapes])
+    return _Layers(*(part.view(shape) for part, shape in zip(parts, shapes, strict=True)))

@@ -4,7 +4,7 @@ The gradient of a weight is a sum over words of what arrives at its output times
 call it is one product of two matrices. It is taken for a few calls together, which are clipped (Abadi et al. 2016) and
 added up before the next few are, so that a batch's gradients never stand side by side.
 
-N calls, T words, D dimensions, H hidden units, P parameters.
+T words, N calls, D dimensions, H hidden units, P parameters.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.detector.classifier import AttentionPooling, Classifier
-from models.detector.recurrence import CALLS_AT_ONCE, LstmTrace, LstmWeights, gate_gradients, run_forward
+from models.detector.classifier import HIDDEN, AttentionPooling, Classifier
+from models.detector.recurrence import LstmWeights, Recurrence
 from models.errors import HearsayError
 
 CALLS_PER_PASS = 64
 """Calls that go through the loop over words together: enough to fill it, few enough to stay in the cache."""
+
+CALLS_AT_ONCE = 8
+"""Calls whose gradients are made together: they stay in the processor's cache."""
 
 _BELOW_LIMIT = 1e-6
 """Added to each norm, as Opacus does: no division by zero, and no clipped norm above its limit by rounding."""
@@ -35,10 +38,18 @@ class NoGradientsError(HearsayError):
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """What calls leave in the forward pass: words (N, T, D), the LSTM's trace, attention weights (N, T). Sensitive."""
+    """What calls leave in the forward pass. Sensitive.
+
+    Attributes:
+        embedded: Their words, shape (T, N, D).
+        recurrence: Has done its forward pass over them.
+        hidden: States after each word, shape (T, N, H).
+        attention: Weights, shape (N, T).
+    """
 
     embedded: Tensor
-    trace: LstmTrace
+    recurrence: Recurrence
+    hidden: Tensor
     attention: Tensor
 
 
@@ -81,9 +92,11 @@ class PrivateClassifier(nn.Module):
         return self._logits
 
     def _pass(self, embedded: Tensor, lengths: Tensor) -> tuple[_Pass, Tensor]:
-        trace = run_forward(embedded, self.lstm.weights())
-        logits, attention = self.head(trace.hidden[:, 1:], lengths)
-        return _Pass(embedded, trace, attention), logits
+        words = embedded.transpose(0, 1).contiguous()
+        recurrence = Recurrence(*words.shape[:2], HIDDEN)
+        hidden = recurrence.run_forward(words, self.lstm.weights())
+        logits, attention = self.head(hidden.transpose(0, 1), lengths)
+        return _Pass(words, recurrence, hidden, attention), logits
 
     @torch.no_grad()
     def sum_clipped_gradients(self, clip_norm: float, *, averaged: bool) -> list[Tensor]:
@@ -111,13 +124,13 @@ class PrivateClassifier(nn.Module):
         return total.by_parameter()
 
     def _add_gradients(self, one: _Pass, at_logits: Tensor, total: _ClippedSum) -> None:
-        hidden, from_hidden = one.trace.hidden[:, 1:], self.lstm.weights().from_hidden
+        hidden, from_hidden = one.hidden.transpose(0, 1), self.lstm.weights().from_hidden  # (N, T, H)
         at_head = _arriving_at_head(self.head, hidden, one.attention, at_logits)  # (N, T, 2)
         head_weights = torch.cat((self.head.attention.weight, self.head.output.weight))  # (2, H)
-        at_gates = gate_gradients(one.trace, at_head @ head_weights, from_hidden)  # (N, T, 4H)
-        bias = at_gates.sum(1)
+        at_gates = one.recurrence.gate_gradients((at_head @ head_weights).transpose(0, 1), from_hidden)  # (T, N, 4H)
+        bias = at_gates.sum(0)
         head = torch.cat((at_head.mT @ hidden, at_head.sum(1).unsqueeze(2)), dim=2)  # (N, 2, H + 1)
-        total.add(one.embedded, one.trace.hidden[:, :-1], at_gates, torch.cat((bias, bias, head.flatten(1)), dim=1))
+        total.add(one.embedded, one.recurrence.hidden_before, at_gates, torch.cat((bias, bias, head.flatten(1)), dim=1))
 
 
 def _arriving_at_head(head: AttentionPooling, hidden: Tensor, attention: Tensor, at_logits: Tensor) -> Tensor:
@@ -154,13 +167,13 @@ class _ClippedSum:
         """Add calls.
 
         Args:
-            embedded: Their words, shape (N, T, D).
-            hidden: States before each word, shape (N, T, H).
-            at_gates: Gradients at the gates, shape (N, T, 4H).
+            embedded: Their words, shape (T, N, D).
+            hidden: States before each word, shape (T, N, H).
+            at_gates: Gradients at the gates, shape (T, N, 4H).
             rest: Gradients of all parameters but the LSTM's matrices, a flat row a call.
         """
-        parts = (torch.split(part, CALLS_AT_ONCE) for part in (embedded, hidden, at_gates, rest))
-        for words, before, gates, others in zip(*parts, strict=True):
+        parts = (torch.split(part.transpose(0, 1), CALLS_AT_ONCE) for part in (embedded, hidden, at_gates))
+        for words, before, gates, others in zip(*parts, torch.split(rest, CALLS_AT_ONCE), strict=True):
             rows = slice(len(words))
             torch.bmm(words.mT, gates, out=self._by_words[rows])
             torch.bmm(before.mT, gates, out=self._by_hidden[rows])

@@ -6,13 +6,15 @@ Speed comes from few and small operations in the loops over words. The product w
 beforehand, and so are all factors of the backward that don't depend on later words. The gate g = tanh(a) is kept as
 s = sigmoid(2a): one call of sigmoid then does all four gates, where torch's tanh is several times slower, and one
 formula, p - p * p, gives all their slopes. The cell c is kept as -c, because then each new state is one ``addcmul``.
+Words come first in all shapes, so that a word's states lie together and the first words' memory serves shorter calls.
 
-N calls, T words, D dimensions, H hidden units; gates in nn.LSTM's order i, f, g, o.
+T words, N calls, D dimensions, H hidden units; gates in nn.LSTM's order i, f, g, o.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -27,109 +29,128 @@ class LstmWeights:
     bias: Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class LstmTrace:
-    """What a forward pass leaves for the backward one. Sensitive: it follows from the words that were spoken.
+ROWS_AT_ONCE = 512
+"""Words whose products are taken together: they stay in the processor's cache."""
 
-    Attributes:
-        gates: i, f, s and o after each word, shape (N, T, 4, H).
-        cells: -c before the first word and after each, shape (N, T + 1, H).
-        squashed: sigmoid(-2c) after each word, so that tanh(c) = 1 - 2 ``squashed``; shape (N, T, H).
-        hidden: Before the first word and after each, shape (N, T + 1, H).
+
+class Recurrence:
+    """The layer's passes over calls, a backward one after each forward one, in memory that they share.
+
+    What it holds is sensitive: it follows from the words that were spoken.
     """
 
-    gates: Tensor
-    cells: Tensor
-    squashed: Tensor
-    hidden: Tensor
+    def __init__(self, words: int, calls: int, units: int) -> None:
+        """Make the memory for just so many calls of at most so many words.
+
+        Views of each word's states are made once, here: making them takes as long as a fifth of a pass.
+        """
+        self._words = 0
+        self._gates = torch.empty(words, calls, 4, units)  # i, f, s and o after each word
+        self._cells = torch.zeros(words + 1, calls, units)  # -c before the first word and after each
+        self._squashed = torch.empty(words, calls, units)  # sigmoid(-2c) after each: tanh(c) = 1 - 2 squashed
+        self._hidden = torch.zeros(words + 1, calls, units)  # before the first word and after each
+        self._scratch = torch.empty(calls, units)
+        self._by_word = self._views()
+
+    @property
+    def hidden_before(self) -> Tensor:
+        """Hidden states before each word of the last forward pass, shape (T, N, H)."""
+        return self._hidden[: self._words]
+
+    def run_forward(self, embedded: Tensor, weights: LstmWeights) -> Tensor:
+        """Return the hidden states after each word, shape (T, N, H). The states before the first word are zero.
+
+        They, and what is kept for the backward pass, stand in this object's memory until the next pass.
+
+        Args:
+            embedded: Words, shape (T, N, D).
+            weights: The layer's.
+        """
+        self._words = len(embedded)
+        self._project(embedded, weights)
+        from_hidden = weights.from_hidden.t().contiguous()
+        _gate_g(from_hidden).mul_(2)
+        addcmul, add, minus_written = torch.addcmul, torch.add, self._scratch
+        for word in self._by_word[: self._words]:
+            gates, gate_i, gate_f, gate_s, gate_o, squashed, cell, next_cell, hidden, next_hidden = word
+            gates.addmm_(hidden, from_hidden).sigmoid_()
+            addcmul(gate_i, gate_i, gate_s, value=-2, out=minus_written)  # -i * g
+            addcmul(minus_written, gate_f, cell, out=next_cell)
+            add(next_cell, next_cell, out=squashed).sigmoid_()
+            addcmul(gate_o, gate_o, squashed, value=-2, out=next_hidden)  # o * tanh(c)
+        return self._hidden[1 : self._words + 1]
+
+    def gate_gradients(self, hidden_gradients: Tensor, from_hidden: Tensor) -> Tensor:
+        """Return gradients at the gates before their activation, shape (T, N, 4H), after a forward pass.
+
+        The gradient of ``from_words`` is then the sum over words of gate gradient times word, that of ``from_hidden``
+        of gate gradient times hidden state before the word, and that of either bias of the gate gradient.
+
+        Args:
+            hidden_gradients: Of the loss at each hidden state, not yet through later words; shape (T, N, H). It is
+                zero at padding on the right, and so is what is returned.
+            from_hidden: Weights (4H, H).
+        """
+        backward = self._backward
+        backward.arriving[: self._words] = hidden_gradients
+        self._set_factors(backward)
+        cell, later = self._scratch.zero_(), None
+        for word in reversed(backward.by_word[: self._words]):
+            gradients, to_cell, to_hidden, slopes, forgets, arriving = word
+            if later is not None:
+                arriving.addmm_(later, from_hidden)
+            cell.addcmul_(arriving, slopes)
+            to_cell.mul_(cell.unsqueeze(1))
+            to_hidden.mul_(arriving)
+            cell.mul_(forgets)
+            later = gradients
+        return backward.gradients[: self._words].flatten(2)
+
+    def _project(self, embedded: Tensor, weights: LstmWeights) -> None:
+        """Set what the words alone put into the gates, that of gate g twofold."""
+        gates = self._gates[: self._words]
+        words, into = embedded.flatten(0, 1), gates.view(-1, len(weights.bias))
+        for some, of_some in zip(torch.split(words, ROWS_AT_ONCE), torch.split(into, ROWS_AT_ONCE), strict=True):
+            torch.addmm(weights.bias, some, weights.from_words.t(), out=of_some)
+        gates[:, :, 2].mul_(2)
+
+    def _set_factors(self, into: _Backward) -> None:
+        """Set derivatives by each gate's argument, of -c by i, f and g, of the hidden state by o; and cells' slopes."""
+        words = slice(self._words)
+        gates, squashed, slopes = self._gates[words], self._squashed[words], into.cell_slopes[words]
+        (gate_i, _, gate_s, gate_o), factors = gates.unbind(2), into.gradients[words]
+        torch.addcmul(gates, gates, gates, value=-1, out=factors)
+        by_i, by_f, by_g, by_o = factors.unbind(2)
+        by_i.addcmul_(by_i, gate_s, value=-2)
+        by_f.mul_(self._cells[words])
+        by_g.mul_(gate_i).mul_(-4)
+        by_o.addcmul_(by_o, squashed, value=-2)
+        torch.addcmul(squashed, squashed, squashed, value=-1, out=slopes).mul_(gate_o).mul_(-4)
+
+    def _views(self) -> list[tuple[Tensor, ...]]:
+        cells, hidden = self._cells.unbind(), self._hidden.unbind()
+        gates = (self._gates.flatten(2), *self._gates.unbind(2))
+        states = (cells[:-1], cells[1:], hidden[:-1], hidden[1:])
+        return list(zip(*(gate.unbind() for gate in gates), self._squashed.unbind(), *states, strict=True))
+
+    @cached_property
+    def _backward(self) -> _Backward:
+        return _Backward(self._gates)
 
 
-CALLS_AT_ONCE = 8
-"""Calls whose products are taken together: they stay in the processor's cache."""
+class _Backward:
+    """Memory of the backward pass: not needed as long as batches only go forward."""
+
+    def __init__(self, gates: Tensor) -> None:
+        words, calls, _, units = gates.shape
+        self.gradients = torch.empty_like(gates)  # factors at first: the loop turns them into gradients
+        self.cell_slopes = torch.empty(words, calls, units)  # derivative of each hidden state by its -c
+        self.arriving = torch.empty(words, calls, units)  # gradients at the hidden states
+        of_gates = (self.gradients.flatten(2), self.gradients[:, :, :3], self.gradients[:, :, 3])
+        others = (self.cell_slopes, gates[:, :, 1], self.arriving)
+        self.by_word = list(zip(*(of.unbind() for of in (*of_gates, *others)), strict=True))
 
 
-def run_forward(embedded: Tensor, weights: LstmWeights) -> LstmTrace:
-    """Return the trace of embedded words, shape (N, T, D). The states before the first word are zero."""
-    calls, words, _ = embedded.shape
-    units = weights.from_hidden.shape[1]
-    twice_g = embedded.new_tensor([1.0, 1.0, 2.0, 1.0]).repeat_interleave(units)
-    trace = LstmTrace(
-        gates=_project(embedded, weights, twice_g).view(calls, words, 4, units),
-        cells=embedded.new_zeros(calls, words + 1, units),
-        squashed=embedded.new_empty(calls, words, units),
-        hidden=embedded.new_zeros(calls, words + 1, units),
-    )
-    _loop_forward(trace, (weights.from_hidden.t() * twice_g).contiguous())
-    return trace
-
-
-def _project(embedded: Tensor, weights: LstmWeights, twice_g: Tensor) -> Tensor:
-    """Return what the words alone put into the gates, shape (N, T, 4H)."""
-    matrix, bias = (weights.from_words.t() * twice_g).contiguous(), weights.bias * twice_g
-    gates = embedded.new_empty(*embedded.shape[:2], len(bias))
-    for some, into in zip(torch.split(embedded, CALLS_AT_ONCE), torch.split(gates, CALLS_AT_ONCE), strict=True):
-        torch.addmm(bias, some.flatten(0, 1), matrix, out=into.flatten(0, 1))
-    return gates
-
-
-def _loop_forward(trace: LstmTrace, from_hidden: Tensor) -> None:
-    hidden, cells, squashed = (_by_word(states) for states in (trace.hidden, trace.cells, trace.squashed))
-    gates = _by_word(trace.gates.flatten(2))
-    gate_i, gate_f, gate_s, gate_o = (_by_word(gate) for gate in trace.gates.unbind(2))
-    addcmul, minus_written = torch.addcmul, torch.empty_like(trace.cells[:, 0])
-    for word in range(len(gates)):
-        gates[word].addmm_(hidden[word], from_hidden).sigmoid_()
-        addcmul(gate_i[word], gate_i[word], gate_s[word], value=-2, out=minus_written)  # -i * g
-        addcmul(minus_written, gate_f[word], cells[word], out=cells[word + 1])
-        torch.add(cells[word + 1], cells[word + 1], out=squashed[word]).sigmoid_()
-        addcmul(gate_o[word], gate_o[word], squashed[word], value=-2, out=hidden[word + 1])  # o * tanh(c)
-
-
-def gate_gradients(trace: LstmTrace, hidden_gradients: Tensor, from_hidden: Tensor) -> Tensor:
-    """Return gradients at the gates before their activation, shape (N, T, 4H).
-
-    The gradient of ``from_words`` is then the sum over words of gate gradient times word, that of ``from_hidden`` of
-    gate gradient times hidden state before the word, and that of either bias of the gate gradient.
-
-    Args:
-        trace: Of the forward pass.
-        hidden_gradients: Of the loss at each hidden state, not yet through later words; shape (N, T, H). It is zero
-            at padding on the right, and so is what is returned.
-        from_hidden: Weights (4H, H).
-    """
-    factors = _gate_factors(trace)  # (N, T, 4, H); the loop turns them into the gate gradients
-    gradients = _by_word(factors.flatten(2))
-    to_cell, to_hidden = _by_word(factors[:, :, :3]), _by_word(factors[:, :, 3])
-    cell_slopes, forgets = _by_word(_cell_slopes(trace)), _by_word(trace.gates[:, :, 1])
-    arriving, cell = _by_word(hidden_gradients), torch.zeros_like(trace.cells[:, 0])
-    for word in reversed(range(len(arriving))):
-        hidden = arriving[word]
-        if word + 1 < len(arriving):
-            hidden = torch.addmm(hidden, gradients[word + 1], from_hidden)
-        cell.addcmul_(hidden, cell_slopes[word])
-        to_cell[word].mul_(cell.unsqueeze(1))
-        to_hidden[word].mul_(hidden)
-        cell.mul_(forgets[word])
-    return factors.flatten(2)
-
-
-def _cell_slopes(trace: LstmTrace) -> Tensor:
-    """Return the derivative of each hidden state by its -c, shape (N, T, H)."""
-    slopes = torch.addcmul(trace.squashed, trace.squashed, trace.squashed, value=-1)
-    return slopes.mul_(trace.gates[:, :, 3]).mul_(-4)
-
-
-def _gate_factors(trace: LstmTrace) -> Tensor:
-    """Return derivatives by each gate's argument, shape (N, T, 4, H): of -c by i, f and g, of the hidden state by o."""
-    slopes = torch.addcmul(trace.gates, trace.gates, trace.gates, value=-1)
-    (gate_i, _, gate_s, _), (by_i, by_f, by_g, by_o) = trace.gates.unbind(2), slopes.unbind(2)
-    by_i.addcmul_(by_i, gate_s, value=-2)
-    by_f.mul_(trace.cells[:, :-1])
-    by_g.mul_(gate_i).mul_(-4)
-    by_o.addcmul_(by_o, trace.squashed, value=-2)
-    return slopes
-
-
-def _by_word(states: Tensor) -> tuple[Tensor, ...]:
-    """Return views of each word's states: made all at once, they cost the loop nothing."""
-    return states.unbind(1)
+def _gate_g(from_hidden: Tensor) -> Tensor:
+    """Return the part of weights (H, 4H) that gate g sees."""
+    return from_hidden.chunk(4, dim=1)[2]
