@@ -24,7 +24,7 @@ from simulations.data import gather_calls
 from simulations.devices import device_world
 from simulations.federating import WatchedFederation, drop_out
 from simulations.field import Field, lay_field
-from simulations.grid import InProcessGrid, SimulatedGrid, Wiretap, WorkerGrid
+from simulations.grid import InProcessGrid, SimulatedGrid, Wiretap
 from simulations.listening import Device, install_release, listen, make_demo_call
 from simulations.progress import Advance, ProgressBars
 from simulations.ray_engine.engine import run_on_ray
@@ -36,6 +36,7 @@ from simulations.reporting import PHONES_A_DEVICE, gather_phones, learn, report_
 from simulations.scenarios import Drift, deal_scenarios, drift_named
 from simulations.service import ApiAddress, ApiPlace, release_window, serving_api
 from simulations.settings import Engine, RunSettings
+from simulations.workers import WorkerGrid
 from simulations.workspace import Workspace
 
 

@@ -14,7 +14,7 @@ from simulations.bench.devices import Rounds, build_app, row
 from simulations.bench.pfl_environment import PeerMissingError, peer_python, running_peer
 from simulations.bench.row import Row, median_pair, median_seconds, print_rows
 from simulations.bench.rows import OUT
-from simulations.grid import WorkerGrid
+from simulations.workers import WorkerGrid
 
 PFL = "pfl-research 0.6.0"
 

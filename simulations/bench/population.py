@@ -25,8 +25,8 @@ from simulations.bench.device_calls import CALLS, CLIP_NORM, COHORT, DIMENSIONS,
 from simulations.bench.devices import DEADLINE_SECONDS, TASK
 from simulations.bench.row import Row, compare, print_rows
 from simulations.devices import DeviceWorld
-from simulations.grid import WorkerGrid
 from simulations.population import Population
+from simulations.workers import WorkerGrid
 
 DEVICES, ROUNDS, GENERATED = 10_000, 2, 2_000
 

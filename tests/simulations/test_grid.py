@@ -20,7 +20,9 @@ from flwr.proto.message_pb2 import Message as ProtoMessage
 
 from models.command import INTERRUPTED
 from models.errors import UnreachableError
-from simulations.grid import AHEAD, ByteGrid, InProcessGrid, MessageWriter, WorkerGrid, message_to_bytes
+from simulations.crossing import MessageWriter, message_to_bytes
+from simulations.grid import ByteGrid, InProcessGrid
+from simulations.workers import AHEAD, WorkerGrid
 
 ROOT = Path(__file__).parents[2]
 
@@ -228,7 +230,7 @@ def test_a_content_that_many_are_sent_is_written_as_if_each_were_alone():
     grid, shared, writer = InProcessGrid(echo_app(), 3), content(), MessageWriter()
     messages = [grid.create_message(shared, "train", node, "1") for node in (1, 2)] + [request(grid, 3)]
     messages.append(Message(Error(ErrorCode.NODE_UNAVAILABLE, "away"), reply_to=messages[0]))
-    assert [writer.write(message) for message in messages] == [message_to_bytes(message) for message in messages]
+    assert [writer.write(message).whole for message in messages] == [message_to_bytes(message) for message in messages]
 
 
 def test_progress_is_told_after_every_message():

@@ -7,7 +7,7 @@ import threading
 from multiprocessing import active_children
 
 from models.command import run_command
-from simulations.grid import WorkerGrid
+from simulations.workers import WorkerGrid
 from tests.simulations.test_grid import counting_app, request
 
 

@@ -16,12 +16,13 @@ from simulations.data import gather_calls
 from simulations.devices import device_world
 from simulations.federating import WatchedFederation, drop_out
 from simulations.field import Field, lay_field
-from simulations.grid import InProcessGrid, WorkerGrid
+from simulations.grid import InProcessGrid
 from simulations.ray_engine.apps import FAILURE
 from simulations.ray_engine.engine import EngineError, require_finished, run_on_ray
 from simulations.report.content import RoundOutcome
 from simulations.scenarios import drift_named
 from simulations.settings import Engine, RunSettings
+from simulations.workers import WorkerGrid
 from simulations.workspace import Workspace, open_workspace
 from tests.small_federation import same_arrays
 

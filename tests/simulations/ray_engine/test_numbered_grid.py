@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ from flwr.serverapp import Grid
 from fl_client.app import DEVICE_ID, build_client_app
 from fl_client.guard import simulation_guard
 from models.errors import UnreachableError
-from simulations.grid import Answer, InProcessGrid, IsLost, message_from_bytes, message_to_bytes, nobody_is_lost
+from simulations.crossing import Crossing, message_from_bytes, message_to_bytes
+from simulations.grid import Answer, InProcessGrid, IsLost, nobody_is_lost
 from simulations.ray_engine.apps import client_app as flower_client_app
 from simulations.ray_engine.numbered_grid import NumberedGrid
 from tests.small_federation import DEVICES, PLAN, Watcher, calls_of, run_federation, small_grid
@@ -36,15 +36,13 @@ def devices_app() -> ClientApp:
 class KeepingGrid(InProcessGrid):
     """Leaves a device's own record of the round on the device, as a grid that is no simulation's does."""
 
-    def _submit(self, node_id: int, crossing: bytes) -> Future[Answer]:
-        message = message_from_bytes(crossing)
+    def _deliver(self, message_id: str, node_id: int, crossing: Crossing) -> None:
+        message = message_from_bytes(crossing.whole)
         try:
             reply = self._host._client_app(message, self.context_of(node_id))
         except ValueError as error:
             reply = Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, str(error)), reply_to=message)
-        answer: Future[Answer] = Future()
-        answer.set_result(Answer(message_to_bytes(reply), None))
-        return answer
+        self._keep(message_id, Answer(message_to_bytes(reply), None))
 
 
 class FlowerLikeGrid(Grid):

@@ -1,0 +1,94 @@
+"""Messages as the bytes that a socket would carry, and a content that many devices are sent written and read once."""
+
+from __future__ import annotations
+
+from copy import copy, deepcopy
+from dataclasses import dataclass
+
+from flwr.app import ArrayRecord, Message, RecordDict
+from flwr.app.message import make_message
+from flwr.common.serde import message_from_proto, message_to_proto, recorddict_from_proto, recorddict_to_proto
+from flwr.common.serde_utils import metadata_from_proto, metadata_to_proto
+from flwr.proto.message_pb2 import Message as ProtoMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A message's bytes in two parts; empty ones are left out of a message.
+
+    Protocol Buffers reads a message's parts one after the other as the whole message (its encoding rules, "last one
+    wins" and merging).
+
+    Attributes:
+        head: Who, to whom, when; and an error, if it is one.
+        content: Everything else. The same object in all messages of one content.
+    """
+
+    head: bytes
+    content: bytes
+
+    @property
+    def whole(self) -> bytes:
+        """The message as it would cross a socket."""
+        return self.head + self.content
+
+
+class MessageWriter:
+    """Writes messages as `message_to_bytes` does, but a content that many of them share only once."""
+
+    def __init__(self) -> None:
+        self._content: RecordDict | None = None
+        self._written = b""
+
+    def write(self, message: Message) -> Crossing:
+        """Return a message's bytes. Whoever sends the same content again hasn't changed it in between."""
+        if not message.has_content():
+            return Crossing(message_to_bytes(message), b"")
+        if message.content is not self._content:
+            self._content = message.content
+            self._written = ProtoMessage(content=recorddict_to_proto(message.content)).SerializeToString()
+        return Crossing(ProtoMessage(metadata=metadata_to_proto(message.metadata)).SerializeToString(), self._written)
+
+
+class MessageReader:
+    """Reads messages as `message_from_bytes` does, but a content that comes again only once.
+
+    Each message has records of its own: what is done to one changes no other. Only the numbers' bytes, which nobody
+    can change, are shared.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._content = b"", RecordDict()
+
+    def read(self, crossing: Crossing) -> Message:
+        """Return the message that crossed."""
+        if not crossing.content:
+            return message_from_bytes(crossing.head)
+        if crossing.content != self._read:
+            content = ProtoMessage.FromString(crossing.content).content
+            self._read, self._content = crossing.content, recorddict_from_proto(content)
+        metadata = metadata_from_proto(ProtoMessage.FromString(crossing.head).metadata)
+        return make_message(metadata, _copied(self._content))
+
+
+def message_to_bytes(message: Message) -> bytes:
+    """Return a message as it crosses a socket."""
+    crossing: bytes = message_to_proto(message).SerializeToString()
+    return crossing
+
+
+def message_from_bytes(crossing: bytes) -> Message:
+    """Return the message that crossed."""
+    return message_from_proto(ProtoMessage.FromString(crossing))
+
+
+def _copied(content: RecordDict) -> RecordDict:
+    copied = RecordDict()
+    for name, record in content.items():
+        if isinstance(record, ArrayRecord):
+            copied[name] = record.copy()
+            for array_name, array in record.items():
+                copied.array_records[name][array_name] = copy(array)
+        else:
+            copied[name] = deepcopy(record)
+    return copied

@@ -1,0 +1,150 @@
+"""A grid that shares the devices out among worker processes, one a core, over pipes and without threads."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+
+from flwr.clientapp import ClientApp
+
+from models.errors import UnreachableError
+from simulations.crossing import Crossing
+from simulations.grid import Answer, ByteGrid, DeviceHost, IsLost, Wiretap, nobody_is_lost
+
+AHEAD = 8
+"""Messages that a worker has not answered: bounds memory, and leaves no worker idle."""
+
+PIPE_BYTES = 2**20
+"""Room in a pipe, the most that Linux gives without asking: answers cross whole, not in sixteenths."""
+
+_CONTENT, _HEAD = b"c", b"h"
+"""What a worker is sent: a content for the messages to come, or the head of one."""
+
+MakeClientApp = Callable[[], ClientApp]
+
+
+class WorkerGrid(ByteGrid):
+    """A device stays with its worker, and so does its state.
+
+    Results don't depend on the number of workers: every device's generator follows from the seed, and sums are exact.
+    """
+
+    def __init__(
+        self,
+        make_client_app: MakeClientApp,
+        workers: int,
+        devices: int,
+        is_lost: IsLost = nobody_is_lost,
+        wiretap: Wiretap | None = None,
+        on_reply: Callable[[], None] | None = None,
+    ) -> None:
+        """Start so many worker processes, each of which calls ``make_client_app`` once; see `ByteGrid` for the rest."""
+        super().__init__(devices, is_lost, wiretap, on_reply)
+        self._workers = [_Worker(make_client_app) for _ in range(workers)]
+
+    def __enter__(self) -> WorkerGrid:
+        """Return the grid; its workers end with the block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for worker in self._workers:
+            worker.close()
+
+    def _deliver(self, message_id: str, node_id: int, crossing: Crossing) -> None:
+        worker = self._workers[node_id % len(self._workers)]
+        while not worker.has_room_for(crossing):
+            self._take_in(None)
+        worker.ask(message_id, crossing)
+
+    def _take_in(self, seconds: float | None) -> None:
+        while ready := self._ready(seconds):
+            for worker in ready:
+                self._keep(*worker.take())
+            seconds = 0.0
+
+    def _ready(self, seconds: float | None) -> list[_Worker]:
+        asked = {worker.answers: worker for worker in self._workers if worker.asked}
+        return [asked[answers] for answers in wait(list(asked), seconds)] if asked else []  # type: ignore[index]
+
+
+class _Worker:
+    """A worker process, seen from the run.
+
+    Attributes:
+        answers: Where its answers come from.
+        asked: Ids of the messages that it hasn't answered, in order, as it will answer them.
+    """
+
+    def __init__(self, make_client_app: MakeClientApp) -> None:
+        # Started anew, not forked: this process may have threads, and a fork would copy their locks as they stand.
+        context = get_context("spawn")
+        (theirs, self._requests), (self.answers, back) = context.Pipe(duplex=False), context.Pipe(duplex=False)
+        self.asked: deque[str] = deque()
+        self._content: bytes | None = None
+        with suppress(OSError, AttributeError):  # no room left for larger pipes, or not Linux: answers take longer
+            fcntl.fcntl(back.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._process = context.Process(target=_work, args=(make_client_app, theirs, back), daemon=True)
+        self._process.start()
+        # The worker's ends are its own now: with it they close, which is how either side learns of the other's end.
+        theirs.close()
+        back.close()
+
+    def has_room_for(self, crossing: Crossing) -> bool:
+        """Say whether a message can be sent without waiting for the worker.
+
+        A content may fill the pipe, and is sent while nothing comes back: else both sides could wait for each other.
+        """
+        return len(self.asked) < AHEAD if crossing.content is self._content else not self.asked
+
+    def ask(self, message_id: str, crossing: Crossing) -> None:
+        """Send a message; its content only where the last message had another."""
+        with _telling_of_the_end():
+            if crossing.content is not self._content:
+                self._requests.send_bytes(_CONTENT + crossing.content)
+                self._content = crossing.content
+            self._requests.send_bytes(_HEAD + crossing.head)
+        self.asked.append(message_id)
+
+    def take(self) -> tuple[str, Answer]:
+        """Return the next answer, and the message's id."""
+        with _telling_of_the_end():
+            norm, reply = self.answers.recv(), self.answers.recv_bytes()
+        return self.asked.popleft(), Answer(reply, norm)
+
+    def close(self) -> None:
+        """End the process, after the message that it works on."""
+        self._requests.close()
+        self.answers.close()
+        self._process.join()
+
+
+@contextmanager
+def _telling_of_the_end() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise UnreachableError(
+            "a worker process ended: is there enough memory? --resume goes on, --workers 1 takes least"
+        ) from error
+
+
+def _work(make_client_app: MakeClientApp, requests: Connection, answers: Connection) -> None:
+    """Answer messages until the run closes its end, or is killed: then nobody holds that end any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us, too; the run stops its workers itself
+    host, content = DeviceHost(make_client_app()), b""
+    with suppress(EOFError, OSError):
+        while True:
+            frame = requests.recv_bytes()
+            kind, said = frame[:1], frame[1:]
+            if kind == _CONTENT:
+                content = said
+                continue
+            answer = host.deliver(Crossing(said, content))
+            answers.send(answer.norm)
+            answers.send_bytes(answer.reply)
