@@ -15,9 +15,9 @@ from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters, write_parameters
 from models.detector.plain_classifier import BatchMemory, MemoryMaker, PlainClassifier
 from models.domain.training import CallSteps, LocalTask
-from models.privacy.clipping import clip_update, update_norm
+from models.privacy.clipping import clip_factor, update_norm
 from models.privacy.randomness import seeded_generator
-from models.privacy.vectors import Arrays, flatten, unflatten
+from models.privacy.vectors import Arrays, unflatten
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,6 @@ def train_on_device(
     if not spoken:
         zeros = {name: np.zeros_like(array) for name, array in global_parameters.items()}
         return LocalResult(zeros, 0.0, None)
-    trained: NDArray[np.float32] | NDArray[np.float64]
     cut, steps = _cut(spoken, task, generator), None
     if task.call_privacy is None:
         trained = _train_plainly(global_parameters, cut, task, generator, make_memory)
@@ -97,7 +96,7 @@ def train_on_device(
         network = Classifier(batch.embedded.shape[2])
         write_parameters(network, global_parameters)
         steps = train_privately(network, batch.embedded, batch.lengths, batch.labels, task, generator)
-        trained = flatten(read_parameters(network))
+        trained = np.concatenate([array.ravel() for array in read_parameters(network).values()])
     update, norm = _clipped_difference(trained, global_parameters, task.clip_norm)
     return LocalResult(update, norm, steps)
 
@@ -141,12 +140,13 @@ def _train_plainly(
 
 
 def _clipped_difference(
-    trained: NDArray[np.float32] | NDArray[np.float64],
-    start: Mapping[str, NDArray[np.float32]],
-    clip_norm: float | None,
+    trained: NDArray[np.float32], start: Mapping[str, NDArray[np.float32]], clip_norm: float | None
 ) -> tuple[Arrays, float]:
-    update = trained - flatten(start)
-    norm = update_norm(update)
-    if clip_norm is not None:
-        update = clip_update(update, clip_norm, norm)
-    return unflatten(update, start), norm
+    """Turn trained parameters, shape (P,), into the update, in their own memory."""
+    update = unflatten(trained, start)
+    for name, array in update.items():
+        array -= start[name]
+    norm = update_norm(trained)
+    if clip_norm is not None and norm > clip_norm:
+        trained *= clip_factor(norm, clip_norm)
+    return update, norm

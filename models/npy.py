@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 
 def write_npy(array: NDArray[np.float32]) -> bytes:
     """Return what ``numpy.save`` writes of an array in C order."""
-    return _header(array.shape) + array.astype("<f4", copy=False).tobytes()
+    return b"".join((_header(array.shape), np.ascontiguousarray(array, dtype="<f4").data))
 
 
 def read_npy(data: bytes, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
-    """Return a copy of the array if the bytes are just what `write_npy` writes of one of this shape; ``None`` else."""
+    """Return the array if the bytes are just what `write_npy` writes of one of this shape; ``None`` else.
+
+    It is those bytes, seen as numbers: nothing is copied, and nothing can be written to it.
+    """
     header = _header(shape)
     if len(data) != len(header) + 4 * math.prod(shape) or not data.startswith(header):
         return None
-    return np.frombuffer(data, "<f4", offset=len(header)).reshape(shape).astype(np.float32)
+    return np.frombuffer(data, "<f4", offset=len(header)).reshape(shape).astype(np.float32, copy=False)
 
 
 @lru_cache(maxsize=256)

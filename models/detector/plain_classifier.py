@@ -93,6 +93,7 @@ class PlainClassifier:
         )
         self._layers, self._dimensions, self._make_memory = _split(self.values, dimensions), dimensions, make_memory
 
+    @torch.inference_mode()
     def step(
         self, calls: Sequence[NDArray[np.float32]], labels: Tensor, vishing_weight: float, learning_rate: float
     ) -> None:

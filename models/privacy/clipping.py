@@ -35,18 +35,23 @@ def clip_update(update: NDArray[np.float64], clip_norm: float, norm: float | Non
         UpdateRefusedError: A value is not finite; the guarantee could not hold.
     """
     norm = update_norm(update) if norm is None else norm
-    return update if norm <= clip_norm else update * (BELOW_ROUNDING * clip_norm / norm)
+    return update if norm <= clip_norm else update * clip_factor(norm, clip_norm)
 
 
-def update_norm(update: NDArray[np.float64]) -> float:
-    """Return the L2 norm of an update of shape (P,).
+def clip_factor(norm: float, clip_norm: float) -> float:
+    """Return what an update of this L2 norm is multiplied with, so that it is at most ``clip_norm``."""
+    return 1.0 if norm <= clip_norm else BELOW_ROUNDING * clip_norm / norm
+
+
+def update_norm(update: NDArray[np.float32] | NDArray[np.float64]) -> float:
+    """Return the L2 norm of an update of shape (P,), added up in doubles.
 
     Raises:
         UpdateRefusedError: The norm is not finite.
     """
     with np.errstate(over="ignore"):
         # Not BLAS: its sum depends on the number of threads, and a seeded run must not.
-        norm = math.sqrt(float(np.sum(np.square(update))))
+        norm = math.sqrt(float(np.einsum("p,p->", update, update, dtype=np.float64)))
     if not math.isfinite(norm):
         raise UpdateRefusedError("not_finite")
     return norm

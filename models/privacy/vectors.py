@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,16 +16,18 @@ Arrays = dict[str, NDArray[np.float32]]
 
 def flatten(arrays: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
     """Return all values in one vector of shape (P,), in the order of the names given."""
-    return np.concatenate([np.ravel(array) for array in arrays.values()]).astype(np.float64)
+    return np.concatenate([np.ravel(array) for array in arrays.values()], dtype=np.float64)
 
 
-def unflatten(vector: NDArray[np.float64], like: Mapping[str, NDArray[np.float32]]) -> Arrays:
-    """Return a vector of shape (P,) as arrays named and shaped as ``like``."""
-    ends = np.cumsum([array.size for array in like.values()])
-    pieces = np.split(vector, ends[:-1])
+def unflatten(vector: NDArray[np.float32] | NDArray[np.float64], like: Mapping[str, NDArray[np.float32]]) -> Arrays:
+    """Return a vector of shape (P,) as arrays named and shaped as ``like``.
+
+    Of a float32 vector they are views: what is written to them is written to it.
+    """
+    ends = itertools.accumulate(array.size for array in like.values())
     return {
-        name: piece.reshape(array.shape).astype(np.float32)
-        for (name, array), piece in zip(like.items(), pieces, strict=True)
+        name: vector[end - array.size : end].reshape(array.shape).astype(np.float32, copy=False)
+        for (name, array), end in zip(like.items(), ends, strict=True)
     }
 
 
