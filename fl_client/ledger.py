@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from models.domain.training import CallSteps
 from models.errors import LedgerError
@@ -102,9 +103,14 @@ class LedgerStore:
         return DeviceLedger(self._connection, device)
 
     def call_spending(self, rounds: int) -> dict[int, list[CallSteps]]:
-        """Return each device's DP-SGD steps in the rounds up to this one, a training each; for a simulation."""
+        """Return each device's DP-SGD steps in the rounds up to this one, a training each; for a simulation.
+
+        Raises:
+            LedgerError: It can't be read.
+        """
         spending = defaultdict(list)
-        for device, *steps in self._connection.execute(
+        for device, *steps in _read(
+            self._connection,
             "SELECT device, noise_multiplier, sampling_rate, steps FROM trainings"
             " WHERE steps IS NOT NULL AND round <= ? ORDER BY device, release, round",
             (rounds,),
@@ -114,7 +120,7 @@ class LedgerStore:
 
 
 class DeviceLedger:
-    """What one device was charged for."""
+    """What one device was charged for. Whatever can't be read or written is a `LedgerError`."""
 
     def __init__(self, connection: sqlite3.Connection, device: int) -> None:
         self._connection, self._device = connection, device
@@ -137,26 +143,23 @@ class DeviceLedger:
 
     def rounds(self, release: int) -> list[int]:
         """Return the rounds of a release's run that the device was charged for, in order."""
-        found = self._connection.execute(
-            "SELECT round FROM trainings WHERE device = ? AND release = ? ORDER BY round", (self._device, release)
-        )
-        return [int(row[0]) for row in found]
+        query = "SELECT round FROM trainings WHERE device = ? AND release = ? ORDER BY round"
+        return [int(row[0]) for row in _read(self._connection, query, (self._device, release))]
 
     def last_period(self) -> int:
         """Return the last period that anything was charged in: a clock that is set back gives no budget back."""
-        found = self._connection.execute("SELECT MAX(period) FROM trainings WHERE device = ?", (self._device,))
-        return int(found.fetchone()[0] or 0)
+        query = "SELECT MAX(period) FROM trainings WHERE device = ?"
+        return int(_read(self._connection, query, (self._device,))[0][0] or 0)
 
     def participations_in(self, period: int) -> int:
         """Return how often the device took part in a period, in whatever run."""
-        found = self._connection.execute(
-            "SELECT COUNT(*) FROM trainings WHERE device = ? AND period = ?", (self._device, period)
-        )
-        return int(found.fetchone()[0])
+        query = "SELECT COUNT(*) FROM trainings WHERE device = ? AND period = ?"
+        return int(_read(self._connection, query, (self._device, period))[0][0])
 
     def steps_since(self, period: int) -> list[CallSteps]:
         """Return the DP-SGD steps charged since the start of a period, those of one kind added up."""
-        found = self._connection.execute(
+        found = _read(
+            self._connection,
             "SELECT noise_multiplier, sampling_rate, SUM(steps) FROM trainings"
             " WHERE device = ? AND period >= ? AND steps IS NOT NULL GROUP BY noise_multiplier, sampling_rate",
             (self._device, period),
@@ -166,7 +169,8 @@ class DeviceLedger:
     def first_periods(self, keys: Sequence[str]) -> dict[str, int]:
         """Return the period in which each call was first trained on; calls that never were are left out."""
         marks = ", ".join("?" * len(keys))
-        found = self._connection.execute(
+        found = _read(
+            self._connection,
             f"SELECT call, first_period FROM calls WHERE device = ? AND call IN ({marks})",  # noqa: S608  marks only
             (self._device, *keys),
         )
@@ -194,3 +198,10 @@ class DeviceLedger:
         except sqlite3.Error as error:
             self._connection.rollback()
             raise LedgerError(f"the privacy ledger can't be written: {error}") from error
+
+
+def _read(connection: sqlite3.Connection, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    try:
+        return connection.execute(query, values).fetchall()
+    except sqlite3.Error as error:
+        raise LedgerError(f"the privacy ledger can't be read: {error}") from error

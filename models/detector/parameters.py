@@ -30,7 +30,8 @@ def write_parameters(network: nn.Module, parameters: Mapping[str, NDArray[np.flo
     require_layout(parameters, {name: value.shape for name, value in own.items()})
     with torch.no_grad():
         for name, value in own.items():
-            value.copy_(torch.from_numpy(np.ascontiguousarray(parameters[name], dtype=np.float32)))
+            # A copy first: arrays that were read from a message can't be written to, and torch warns of such.
+            value.copy_(torch.from_numpy(np.array(parameters[name], dtype=np.float32)))
 
 
 def require_layout(parameters: Mapping[str, NDArray[np.float32]], layout: Mapping[str, torch.Size]) -> None:

@@ -93,7 +93,7 @@ class PrivateClassifier(nn.Module):
 
     def _pass(self, embedded: Tensor, lengths: Tensor) -> tuple[_Pass, Tensor]:
         words = embedded.transpose(0, 1).contiguous()
-        recurrence = Recurrence(*words.shape[:2], HIDDEN)
+        recurrence = Recurrence(len(words), len(embedded), HIDDEN)
         hidden = recurrence.run_forward(words, self.lstm.weights())
         logits, attention = self.head(hidden.transpose(0, 1), lengths)
         return _Pass(words, recurrence, hidden, attention), logits

@@ -101,6 +101,26 @@ def test_a_charge_that_can_not_be_written_is_an_error(tmp_path):
     assert LedgerStore(tmp_path / "ledger.sqlite3").ledger_of(0).rounds(release=0) == []  # all or nothing
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda store: store.ledger_of(0).rounds(0),
+        lambda store: store.ledger_of(0).last_period(),
+        lambda store: store.ledger_of(0).participations_in(0),
+        lambda store: store.ledger_of(0).steps_since(0),
+        lambda store: store.ledger_of(0).first_periods(["a"]),
+        lambda store: store.call_spending(1),
+    ],
+    ids=["rounds", "last period", "participations", "steps", "first periods", "spending"],
+)
+def test_a_ledger_that_can_not_be_read_is_an_error_of_ours(tmp_path, read):
+    store = LedgerStore(tmp_path / "ledger.sqlite3")
+    other = sqlite3.connect(tmp_path / "ledger.sqlite3")
+    other.executescript("DROP TABLE calls; DROP TABLE trainings;")
+    with pytest.raises(LedgerError, match="can't be read"):
+        read(store)
+
+
 @pytest.mark.parametrize(("point", "charged"), [("before", 2), ("training", 3)])
 def test_a_device_that_is_killed_is_never_charged_less_than_it_trained(tmp_path, point, charged):
     ledger, began = tmp_path / "ledger.sqlite3", tmp_path / "began"

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, Context, Error, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Error, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 from flwr.proto.message_pb2 import Message as ProtoMessage
 
 from models.command import INTERRUPTED
 from models.errors import UnreachableError
-from simulations.crossing import MessageWriter, message_to_bytes
+from simulations.crossing import MessageReader, MessageWriter, message_to_bytes
 from simulations.grid import ByteGrid, InProcessGrid
 from simulations.workers import AHEAD, WorkerGrid
 
@@ -156,6 +156,10 @@ def counting_app() -> ClientApp:
         told = MetricRecord({"messages": seen + 1, "process": os.getpid()})
         return Message(RecordDict({"told": told}), reply_to=message)
 
+    @app.train("echo")
+    def echo(message: Message, context: Context) -> Message:
+        return Message(message.content, reply_to=message)
+
     return app
 
 
@@ -178,6 +182,19 @@ def test_a_device_that_drops_out_is_not_sent_to_a_worker(workers: WorkerGrid):
 def test_a_cohort_larger_than_what_may_wait_is_answered_whole(workers: WorkerGrid):
     replies = workers.send_and_receive([request(workers, 1 + number % 4) for number in range(8 * AHEAD)])
     assert len(replies) == 8 * AHEAD
+
+
+def test_messages_of_one_content_reach_a_worker_as_they_would_alone(workers: WorkerGrid):
+    """Contents take turns, so that a worker is sent each of them anew and again."""
+    first, second = content(1.0), content(2.0)
+    contents = [first, first, second, second, first, content(3.0)]
+    messages = [workers.create_message(each, "train.echo", 1 + place % 4, "1") for place, each in enumerate(contents)]
+    sent = dict(zip(workers.push_messages(messages), contents, strict=True))
+    replies = {}
+    while len(replies) < len(sent):
+        workers._take_in(None)
+        replies |= {reply.metadata.reply_to_message_id: reply for reply in workers.pull_messages(sent)}
+    assert all(replies[message_id].content == each for message_id, each in sent.items())
 
 
 def test_a_worker_that_dies_is_told_of_in_one_line():
@@ -231,6 +248,33 @@ def test_a_content_that_many_are_sent_is_written_as_if_each_were_alone():
     messages = [grid.create_message(shared, "train", node, "1") for node in (1, 2)] + [request(grid, 3)]
     messages.append(Message(Error(ErrorCode.NODE_UNAVAILABLE, "away"), reply_to=messages[0]))
     assert [writer.write(message).whole for message in messages] == [message_to_bytes(message) for message in messages]
+
+
+def test_a_content_is_read_as_if_each_message_had_crossed_alone():
+    grid, shared, writer, reader = InProcessGrid(echo_app(), 3), content(), MessageWriter(), MessageReader()
+    shared["task"] = ConfigRecord({"round": 1, "rate": 0.5, "names": ["a", "b"]})
+    messages = [grid.create_message(shared, "train", node, "1") for node in (1, 2)] + [request(grid, 3)]
+    messages.append(Message(Error(ErrorCode.NODE_UNAVAILABLE, "away"), reply_to=messages[0]))
+    for message in messages:
+        read = reader.read(writer.write(message))
+        assert message_to_bytes(read) == message_to_bytes(message)
+
+
+def test_what_a_device_does_to_its_records_no_other_device_sees():
+    def spoil(message: Message, context: Context) -> Message:
+        seen = message_to_bytes(Message(message.content, reply_to=message))
+        message.content.array_records["model"]["weight"].data = b"spoiled"
+        message.content.config_records["task"]["round"] = 7
+        message.content.config_records["task"]["names"].append("c")
+        del message.content["model"]
+        return Message(RecordDict({"seen": ConfigRecord({"content": seen[-100:]})}), reply_to=message)
+
+    app = ClientApp()
+    app.train()(spoil)
+    grid, shared = InProcessGrid(app, 2), content()
+    shared["task"] = ConfigRecord({"round": 1, "names": ["a", "b"]})
+    replies = grid.send_and_receive([grid.create_message(shared, "train", node, "1") for node in (1, 2)])
+    assert len({reply.content.config_records["seen"]["content"] for reply in replies}) == 1
 
 
 def test_progress_is_told_after_every_message():

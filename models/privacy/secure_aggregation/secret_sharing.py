@@ -42,14 +42,19 @@ def combine_shares(shares: Mapping[int, bytes]) -> bytes:
     Raises:
         ProtocolRefusedError: A share is no element of the field, or what comes out is no secret.
     """
-    values = [int.from_bytes(share) for share in shares.values()]
-    if any(len(share) != SHARE_BYTES for share in shares.values()) or any(value >= PRIME for value in values):
+    if not all(map(is_share, shares.values())):
         raise ProtocolRefusedError("a share is malformed")
+    values = [int.from_bytes(share) for share in shares.values()]
     weights = lagrange_weights(tuple(shares))
     secret = sum(weight * value for weight, value in zip(weights, values, strict=True)) % PRIME
     if secret >= 2 ** (8 * SECRET_BYTES):
         raise ProtocolRefusedError("shares don't belong together")
     return secret.to_bytes(SECRET_BYTES)
+
+
+def is_share(share: bytes) -> bool:
+    """Say whether these bytes are an element of the field, as every share is."""
+    return len(share) == SHARE_BYTES and int.from_bytes(share) < PRIME
 
 
 @lru_cache(maxsize=4096)

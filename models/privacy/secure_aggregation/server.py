@@ -20,7 +20,7 @@ from models.privacy.secure_aggregation.masks import MaskStream, Words
 from models.privacy.secure_aggregation.neighbourhood import Neighbourhood, choose_neighbourhood, signatures_needed
 from models.privacy.secure_aggregation.neighbours import draw_neighbours
 from models.privacy.secure_aggregation.roster import Advertisement, Roster, is_genuine, verify_roster
-from models.privacy.secure_aggregation.secret_sharing import combine_shares
+from models.privacy.secure_aggregation.secret_sharing import combine_shares, is_share
 from models.privacy.secure_aggregation.session import Session
 from models.privacy.secure_aggregation.statements import SharedSecrets, UnmaskRequest, commit_seed, state_survivors
 
@@ -149,10 +149,12 @@ class ServerRound:
         """Take in the shares that a survivor gives of its neighbours.
 
         Raises:
-            ProtocolRefusedError: It isn't a survivor, or they are not its neighbours'.
+            ProtocolRefusedError: It isn't a survivor, they are not its neighbours', or one is malformed.
         """
         if place not in self._survivors or not set(shares) <= set(self._neighbours[place]):
             raise ProtocolRefusedError("shares are not of the neighbours")
+        if not all(map(is_share, shares.values())):
+            raise ProtocolRefusedError("a share is malformed")  # or it would stand in a better one's place
         self._revealed[place] = shares
 
     def finish(self) -> Words:

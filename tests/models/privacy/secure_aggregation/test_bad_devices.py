@@ -59,13 +59,17 @@ def test_wrong_shares_end_the_round_without_a_sum():
 
 
 @pytest.mark.parametrize("share", [b"", b"\xff" * 33, bytes(32)], ids=["empty", "above the prime", "too short"])
-def test_malformed_shares_end_the_round_without_a_sum(share):
+def test_one_malformed_share_costs_its_device_and_not_the_round(share):
+    """It comes from the holder whose shares would be used first, beside good ones."""
     played = play_until(Stage.UNMASK, CURIOUS, devices=6)
     for device, party in enumerate(played.parties):
         given = party.unmask(played.request)
-        played.server.take_revealed(played.places[device], dict.fromkeys(given, share))
-    with pytest.raises(RoundAbortedError, match="shares are wrong"):
-        played.server.finish()
+        if played.places[device] == 0:
+            with pytest.raises(ProtocolRefusedError, match="malformed"):
+                played.server.take_revealed(0, {**given, max(given): share})
+        else:
+            played.server.take_revealed(played.places[device], given)
+    assert np.array_equal(played.server.finish(), sum_of(list(range(6))))
 
 
 def test_vectors_of_another_shape_type_or_stage_or_sent_twice_are_refused():
