@@ -45,7 +45,7 @@ def test_phones_hold_calls_like_the_devices_and_repeat_with_the_seed(tmp_path: P
 def test_without_consents_or_without_fifty_answers_to_a_question_nothing_is_learned_of_it(place: ApiPlace) -> None:
     phones = [Phone(WARNED, consents=number % 4 != 0) for number in range(16)]
     done: list[bool] = []
-    with serving_api(place) as url, open_connection(url) as connection:
+    with serving_api(place) as address, open_connection(address.url, address.ca_file) as connection:
         reported = report_calls(connection, phones, 3, lambda: done.append(True))
         assert reported is not None
         assert (len(reported.reports), reported.refused, len(done)) == (12, 4, 16)
@@ -61,7 +61,7 @@ def test_without_consents_or_without_fifty_answers_to_a_question_nothing_is_lear
 def test_what_is_released_is_what_the_page_is_given(place: ApiPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     # One question only, so that few phones are enough: the text before this one names the verdict alone.
     monkeypatch.setattr("fl_client.statistics.metrics_agreed_to", lambda _: (METRICS["verdict"],))
-    with serving_api(place) as url, open_connection(url) as connection:
+    with serving_api(place) as address, open_connection(address.url, address.ca_file) as connection:
         reported = report_calls(connection, [Phone(WARNED, consents=True)] * 52, 3, lambda: None)
         assert reported is not None
         assert reported.can_be_released
