@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from models.domain.round import ReplyFate, RoundReport
-from models.errors import RefusedError, RegistryError
+from models.domain.round import RoundReport, parse_round
+from models.errors import BadInputError, RefusedError, RegistryError
 from models.record import append_record, read_records
 
 
@@ -113,12 +113,11 @@ def read_rounds(registry: Registry) -> list[RoundReport]:
     Raises:
         RegistryError: A report is damaged.
     """
-    return [_parse_round(name, record) for name, record in read_records(registry.rounds).items()]
+    return [_parse(name, record) for name, record in read_records(registry.rounds).items()]
 
 
-def _parse_round(name: str, record: dict[str, Any]) -> RoundReport:
+def _parse(name: str, record: dict[str, Any]) -> RoundReport:
     try:
-        fates = {ReplyFate(fate): int(count) for fate, count in record.pop("fates").items()}
-        return RoundReport(**record, fates=fates)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return parse_round(record)
+    except BadInputError as error:
         raise RegistryError(f"rounds/{name}.json: not a round report") from error

@@ -12,14 +12,19 @@ import numpy as np
 from fl_server.acceptance import choose_round
 from fl_server.registry import Registry
 from fl_server.release.gate import Candidate, Condition, judge_candidate
+from fl_server.release.profile import Judged, JudgedModel, describe_change, make_profile
 from fl_server.release.publishing import publish_release
 from fl_server.release.repository import create_repository
 from fl_server.release.signing import OFFLINE_ROLES, ONLINE_ROLES, create_keys
+from models.detector.decision import calibrate_logits
 from models.detector.detector import TrainedDetector
 from models.detector.export import ScoresDifferError, export_detector
 from models.detector.onnx_contract import ModelVariant
 from models.detector.runtime import OnnxDetector
+from models.detector.scoring import score_calls
 from models.domain.call import Call
+from models.domain.profile import ReleaseProfile
+from models.domain.statistic import JUDGED_AT_SECONDS as HEARD_FOR_SECONDS
 from models.privacy.vectors import Arrays
 from models.text.window import words_until
 from simulations.federating import WatchedFederation
@@ -80,7 +85,10 @@ def release_best_round(
         thresholds=detector.thresholds,
         gate=tuple(GateCheck(c.name, c.measured, c.required, c.passed) for c in conditions),
     )
-    root = _publish(registry, exported, out / "keys") if card.released else None
+    root = None
+    if card.released:
+        profile = _profile(chosen, detector, base, judge, acceptance, exported)
+        root = _publish(registry, exported, profile, out / "keys")
     return ReleaseStage(card, parameters, exported, conditions, root)
 
 
@@ -125,8 +133,27 @@ def _score_one_by_one(detector: OnnxDetector, calls: Sequence[Sequence[str]]) ->
     return scores, 1000 * (time.perf_counter() - started) / len(calls)
 
 
-def _publish(registry: Registry, exported: Path, keys: Path) -> bytes:
+def _profile(
+    chosen: int,
+    detector: TrainedDetector,
+    base: TrainedDetector,
+    judge: Judge,
+    acceptance: Sequence[Call],
+    exported: Path,
+) -> ReleaseProfile:
+    """Return what the release is like on the acceptance set, heard for as long as the statistics are about."""
+    words = [words_until(call, HEARD_FOR_SECONDS) for call in acceptance]
+    scores = OnnxDetector.load(exported).score_batch(words)
+    calibration, thresholds = judge.calibrate(base.parameters)
+    base_scores = calibrate_logits(score_calls(base, acceptance, HEARD_FOR_SECONDS), calibration)
+    after = JudgedModel(detector.parameters, scores, detector.thresholds)
+    before = JudgedModel(base.parameters, base_scores, thresholds)
+    judged = Judged(after, [call.label for call in acceptance], judge.accept(detector.parameters))
+    return make_profile(VERSION, int(time.time()), chosen, judged, describe_change(0, before, after))
+
+
+def _publish(registry: Registry, exported: Path, profile: ReleaseProfile, keys: Path) -> bytes:
     offline, online = create_keys(keys / "offline", OFFLINE_ROLES), create_keys(keys / "online", ONLINE_ROLES)
     root = create_repository(registry, offline, online)
-    publish_release(registry, online, exported, VERSION)
+    publish_release(registry, online, exported, VERSION, profile=profile)
     return root

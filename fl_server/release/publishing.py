@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from fl_server.registry import Registry, sole_writer
 from fl_server.release.metadata import LIFETIMES, Lifetimes
 from fl_server.release.repository import read_online, replace_releases
 from fl_server.release.signing import SigningKeys
+from models.domain.profile import PROFILE_FILE, ReleaseProfile, read_profile, write_profile
 from models.domain.release import releases_digest
 from models.durable_file import READABLE_BY_ALL, write_durably
 from models.errors import ModelFileError, RegistryError, ReleasesChangedError, UsageError
@@ -92,6 +93,7 @@ def publish_release(
     rollout_percent: int = EVERY_DEVICE,
     notes: str = "",
     *,
+    profile: ReleaseProfile | None = None,
     lifetimes: Lifetimes = LIFETIMES,
     now: datetime | None = None,
 ) -> PublishedRelease:
@@ -104,16 +106,19 @@ def publish_release(
         version: Above every version there is.
         rollout_percent: Share of devices that are offered it, a whole number from 0 to 100.
         notes: For people; never anything from a call.
+        profile: What it was like on the acceptance set; signed beside the files, for whoever watches for drift.
         lifetimes: How long the metadata is believed.
         now: When it is signed; this machine's clock by default.
 
     Raises:
-        UsageError: The version isn't new, or the percentage isn't one.
+        UsageError: The version isn't new or not the profile's, or the percentage isn't one.
         ModelFileError: A file is missing from ``exported_dir``.
         RegistryError: The repository is missing, damaged or can't be written.
         SignatureRefusedError: It was last written with other keys.
     """
-    contents = {name: _read_exported(exported_dir / name) for name in RELEASED_FILES}
+    if profile is not None and profile.version != version:
+        raise UsageError(f"expected the profile of release {version}, got that of {profile.version}")
+    contents = {name: _read_exported(exported_dir / name) for name in RELEASED_FILES} | _profile_file(profile)
     with sole_writer(registry):
         targets = read_online(registry, keys).releases.signed.targets
         targets |= _add_files(registry, contents, version, rollout_percent, notes, after=_newest(targets))
@@ -147,6 +152,7 @@ def roll_back(
             return done
         version = _newest(targets) + 1
         contents = {name: _read_released(registry, targets, to_version, name) for name in RELEASED_FILES}
+        contents |= _profile_file(_profile_again(registry, targets, to_version, version, now or datetime.now(UTC)))
         targets |= _add_files(registry, contents, version, rollout_percent, notes, after=_newest(targets))
         return _offer(registry, keys, targets, version, lifetimes, now, order)
 
@@ -176,7 +182,7 @@ def set_rollout(
         targets = read_online(registry, keys).releases.signed.targets
         if order is not None and (done := _find_done(targets, order)):
             return done
-        for name in RELEASED_FILES:
+        for name in _files_of(targets, version):
             _target(targets, version, name).custom["rollout_percent"] = rollout_percent
         return _offer(registry, keys, targets, version, lifetimes, now, order)
 
@@ -257,6 +263,25 @@ def _describe(targets: Targets, version: int) -> PublishedRelease:
         custom["notes"],
         tuple(PublishedFile(name, target.length, target.hashes["sha256"]) for name, target in files),
     )
+
+
+def _files_of(targets: Targets, version: int) -> tuple[str, ...]:
+    has_profile = _path(version, PROFILE_FILE) in targets
+    return (*RELEASED_FILES, PROFILE_FILE) if has_profile else RELEASED_FILES
+
+
+def _profile_file(profile: ReleaseProfile | None) -> dict[str, bytes]:
+    return {} if profile is None else {PROFILE_FILE: write_profile(profile)}
+
+
+def _profile_again(
+    registry: Registry, targets: Targets, earlier: int, version: int, now: datetime
+) -> ReleaseProfile | None:
+    """Return an earlier release's profile for its files under another version; ``None`` where it has none."""
+    if _path(earlier, PROFILE_FILE) not in targets:
+        return None
+    profile = read_profile(_read_released(registry, targets, earlier, PROFILE_FILE))
+    return profile.again(version, int(now.timestamp()))
 
 
 def _versions(targets: Targets) -> list[int]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from models.errors import BadInputError
 
 
 class ReplyFate(StrEnum):
@@ -64,3 +68,17 @@ class RoundReport:
     sent_again: int = 0
     aborted: str | None = None
     clipped_share: float | None = None
+
+
+def parse_round(record: Mapping[str, Any]) -> RoundReport:
+    """Return the round report of a record.
+
+    Raises:
+        BadInputError: It is none.
+    """
+    fields = dict(record)
+    try:
+        fates = {ReplyFate(fate): int(count) for fate, count in fields.pop("fates").items()}
+        return RoundReport(**fields, fates=fates)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise BadInputError("expected a round report") from None
