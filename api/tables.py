@@ -106,6 +106,21 @@ figures = Table(
 )
 """Anonymous and frozen: no link to a device."""
 
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("window", String(8), ForeignKey("windows.name"), primary_key=True),
+    Column("metric", String(32), primary_key=True),
+    Column("against", String(8), primary_key=True),
+    Column("reference", String(16), nullable=False, comment="a release's version, or a window"),
+    Column("reports", Integer, nullable=False),
+    Column("effective_reports", Float, nullable=False, comment="answers in clear that would tell as much"),
+    Column("p", Float, nullable=False, comment="of the most surprising statistic"),
+    Column("statistics", Text, nullable=False, comment="value, threshold and p of each, JSON"),
+    CheckConstraint("against IN ('release', 'window')", name="against"),
+)
+"""How far a figure lies from its reference, measured once: an alarm doesn't change afterwards."""
+
 people = Table(
     "people",
     metadata,

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.context import Context
 from api.database import transaction
 from api.devices.repository import forget_nonces
+from api.operator.drift import measure_new_figures
 from api.orders.service import publish_orders
 from api.people.repository import forget_sessions
 from api.people.throttle import forget_attempts
@@ -31,7 +32,7 @@ async def keep_up(context: Context) -> None:
 
 
 def run_upkeep(context: Context) -> None:
-    """Release the windows whose day has come, write the orders that wait, and delete what expired."""
+    """Release and measure the windows whose day has come, write the orders that wait, and delete what expired."""
     now = context.settings.now
     with transaction(context.engine) as connection:
         forget_nonces(connection, int(now.timestamp()))
@@ -40,3 +41,4 @@ def run_upkeep(context: Context) -> None:
         for closed in release_due_windows(connection, now):
             _log.info("window %s: %s, %d reports", closed.window.name, closed.state.value, closed.reports)
     publish_orders(context)
+    measure_new_figures(context)
