@@ -20,6 +20,7 @@ from api import health
 from api.audit.endpoints import router as audit
 from api.consents.endpoints import router as consents
 from api.context import Context
+from api.dashboard.app import create_dashboard
 from api.database import connect_database
 from api.devices.endpoints import router as devices
 from api.documentation import DESCRIPTION, VERSION, describe
@@ -28,6 +29,7 @@ from api.limits import BodyLimit, FaultBarrier
 from api.metrics.endpoints import router as metrics
 from api.metrics.requests import Measured, RequestMetrics
 from api.metrics.state import StateMetrics
+from api.operator.endpoints import router as operator
 from api.orders.endpoints import router as orders
 from api.people.endpoints import router as people
 from api.people.passwords import Passwords
@@ -63,11 +65,13 @@ def create_app(settings: Settings) -> FastAPI:
         operator_statistics,
         releases,
         orders,
+        operator,
         audit,
         health.router,
         metrics,
     ):
         app.include_router(router)
+    app.mount("/operator", create_dashboard(context))
     _answer_errors(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(FaultBarrier)

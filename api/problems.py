@@ -22,6 +22,7 @@ class Problem(Enum):
     SESSION_OVER = ("session-over", 401, "The refresh token was refused: log in again")
     CONSENT_MISSING = ("consent-missing", 403, "There is no consent for this purpose")
     GUARDIAN_MISSING = ("guardian-missing", 403, "A child under 14 needs a guardian's verified consent")
+    FORM_REFUSED = ("form-refused", 403, "The form was not sent from this page")
     OPERATORS_ONLY = ("operators-only", 403, "This is for operators")
     NOT_FOUND = ("not-found", 404, "There is nothing here")
     NOT_RELEASED = ("figure-not-released", 404, "There is no released figure for this window")

@@ -6,6 +6,7 @@ import secrets
 
 from sqlalchemy import Connection
 
+from api.auth.browser import start_browser_session
 from api.context import Context
 from api.database import transaction
 from api.people import repository
@@ -50,6 +51,26 @@ def log_in(context: Context, name: str, password: str, address: str) -> Tokens:
     if context.passwords.is_outdated(person.password_hash):
         person = _store_password(context, person, password)
     return _begin_session(context, person)
+
+
+def log_in_operator(context: Context, name: str, password: str, address: str) -> str:
+    """Begin a browser's session and return its cookie. Who is no operator gets the answer of a wrong password.
+
+    Raises:
+        ProblemError: They don't belong together, were tried too often, or aren't an operator's.
+    """
+    person = _require_password(context, name, password, address)
+    if person.role is not Role.OPERATOR:
+        raise _login_refused()
+    if context.passwords.is_outdated(person.password_hash):
+        person = _store_password(context, person, password)
+    now = context.settings.now
+    with transaction(context.engine) as connection:
+        if not repository.is_unchanged(connection, person):
+            raise _login_refused()
+        cookie = start_browser_session(connection, person.id, int(now.timestamp()))
+        record_event(connection, SecurityEvent.LOGGED_IN, actor_of(person), now)
+    return cookie
 
 
 def change_password(context: Context, person_id: str, current: str, new: str, address: str) -> Tokens:

@@ -57,5 +57,5 @@ def file_size(size: int) -> str:
 
 def small(value: float) -> str:
     """Print a small probability such as a delta as a power of ten: ``1e-6``."""
-    mantissa, exponent = f"{value:.2g}".split("e") if value and value < 1e-3 else (f"{value:g}", "")
+    mantissa, exponent = f"{value:.2g}".split("e") if value and value < 1e-4 else (f"{value:g}", "")
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa

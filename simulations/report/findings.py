@@ -8,9 +8,10 @@ from models.domain.call import Label, ScamType
 from models.domain.privacy import PrivacyStatement, PrivacyUnit
 from models.domain.release import Verdict
 from models.page.text import Text, decimal, file_size, join_words
+from models.page.wording import SCAM_TYPES, VERDICTS
 from simulations.report.content import ReportContent, Scores
 from simulations.report.product import CallDetection, ReleaseCard, StatisticsOutcome
-from simulations.report.wording import SCAM_TYPES, VERDICTS, adversary_text, towards
+from simulations.report.wording import adversary_text, towards
 
 Z_95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.domain.statistic import SCAM_TYPE, VERDICT
+from models.page import wording as kinds
 from models.page.document import Language, page_environment, render_page
 from models.page.picture import Picture
 from models.page.text import Text, decimal
@@ -35,8 +36,8 @@ def render_report(content: ReportContent, language: Language = "en") -> str:
     """
     environment = page_environment("simulations.report")
     environment.globals |= {
-        "value_text": wording.value_text,
-        "metric_text": wording.metric_text,
+        "value_text": kinds.value_text,
+        "metric_text": kinds.metric_text,
         "spoken": spoken_lines,
     }
     return render_page(
@@ -48,6 +49,7 @@ def render_report(content: ReportContent, language: Language = "en") -> str:
         tiles=_tiles(content),
         found=findings,
         words=wording,
+        kinds=kinds,
         glossary=GLOSSARY,
     )
 
@@ -86,7 +88,7 @@ def _tiles(content: ReportContent) -> list[Tile]:
     ]
     if unseen is None or unseen not in before.recall_by_type or unseen not in after.recall_by_type:
         return tiles
-    kind = wording.SCAM_TYPES[unseen].inside
+    kind = kinds.SCAM_TYPES[unseen].inside
     name = Text(f"Recall, {kind.en}", f"재현율, {kind.ko}")
     return [_change(name, before.recall_by_type[unseen], after.recall_by_type[unseen], digits=2), *tiles]
 

@@ -21,9 +21,9 @@ from models.page.picture import (
 )
 from models.page.text import Text, percent
 from models.page.vector import Ink, Words
+from models.page.wording import METRICS, SCAM_TYPES, VERDICTS, value_text
 from simulations.report.content import ReportContent, Scores
 from simulations.report.product import CallDetection, StatisticsOutcome
-from simulations.report.wording import METRICS, SCAM_TYPES, VERDICTS, value_text
 
 RECALL_KEYS = (
     Key("dot hollow before", Text("before", "연합학습 전")),

@@ -4,95 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.domain.call import ScamType
 from models.domain.privacy import Adversary, NeighbouringRelation, PrivacyMode, PrivacyStatement, PrivacyUnit
-from models.domain.release import Verdict
-from models.domain.round import ReplyFate
-from models.domain.statistic import (
-    CALL_LENGTH,
-    KEPT,
-    NEWEST,
-    NO_CALL,
-    NO_SCAM,
-    NOT_WARNED,
-    OLDER,
-    OVERRIDDEN,
-    OVERRIDE,
-    PREVIOUS,
-    RELEASE,
-    SCAM_TYPE,
-    SCORE,
-    SCORES,
-    UNKNOWN_WORD_SHARE,
-    UNMEASURED,
-    VERDICT,
-)
 from models.page.text import Text
 from models.privacy.accounting import DISTRIBUTED_ACCOUNTANT
 
-SCAM_TYPES = {
-    ScamType.AGENCY: Text("Agency impersonation", "기관사칭형"),
-    ScamType.LOAN: Text("Loan fraud", "대출사기형"),
-    ScamType.MESSENGER: Text("Messenger phishing", "메신저피싱"),
-    ScamType.SMISHING: Text("Smishing", "스미싱"),
-    ScamType.PERSONAL_DATA: Text("Personal data theft", "개인정보 탈취형"),
-    ScamType.ARS: Text("Automated calls (ARS)", "ARS 기반 사칭형"),
-    ScamType.MALICIOUS_APP: Text("Malicious app", "악성 앱 유도형"),
-    ScamType.UNKNOWN: Text("Type not known", "유형 미상"),
-}
-VERDICTS = {
-    Verdict.NORMAL: Text("normal", "정상"),
-    Verdict.SUSPICIOUS: Text("suspicious (의심)", "의심"),
-    Verdict.DANGEROUS: Text("dangerous (위험)", "위험"),
-}
-METRICS = {
-    VERDICT.name: Text("Verdict", "판정"),
-    SCAM_TYPE.name: Text("Type of scam", "사기 유형"),
-    SCORE.name: Text("Score", "점수"),
-    CALL_LENGTH.name: Text("Length of the call", "통화 길이"),
-    RELEASE.name: Text("Release in use", "사용한 배포"),
-    OVERRIDE.name: Text("What people said of the warning", "경고에 대한 이용자의 답"),
-    UNKNOWN_WORD_SHARE.name: Text("Words the detector doesn't know", "탐지 모델이 모르는 단어"),
-}
-"""Questions of the statistics."""
-
-STATISTIC_VALUES = {
-    NO_CALL: Text("no call", "통화 없음"),
-    NO_SCAM: Text("no scam", "사기 아님"),
-    UNMEASURED: Text("the release can't tell", "배포가 알 수 없음"),
-    NOT_WARNED: Text("no warning", "경고 없음"),
-    KEPT: Text("let the warning stand", "경고를 그대로 둠"),
-    OVERRIDDEN: Text("said 보이스피싱 아님", "보이스피싱 아님"),
-    NEWEST: Text("the newest", "최신"),
-    PREVIOUS: Text("the one before", "직전"),
-    OLDER: Text("an older one", "더 이전"),
-    **{verdict.value: text for verdict, text in VERDICTS.items()},
-    **{kind.value: text for kind, text in SCAM_TYPES.items()},
-    **{name: Text(name.replace("-", " – "), name.replace("-", " – ")) for name in SCORES.names},
-    "under_30s": Text("under 30 s", "30초 미만"),
-    "30s_to_1min": Text("30 s to 1 min", "30초–1분"),
-    "1_to_3min": Text("1 to 3 min", "1–3분"),
-    "3_to_10min": Text("3 to 10 min", "3–10분"),
-    "over_10min": Text("10 min and over", "10분 이상"),
-    "under_20": Text("under 20%", "20% 미만"),
-    "20_to_30": Text("20 to 30%", "20–30%"),
-    "30_to_40": Text("30 to 40%", "30–40%"),
-    "40_to_50": Text("40 to 50%", "40–50%"),
-    "over_50": Text("50% and over", "50% 이상"),
-}
-"""Values of all questions; one that several of them have means the same in each."""
-
-FATES = {
-    ReplyFate.FOLDED: Text("folded in", "반영"),
-    ReplyFate.NO_REPLY: Text("no reply", "응답 없음"),
-    ReplyFate.FAILED: Text("failed", "실패"),
-    ReplyFate.WRONG_ROUND: Text("of another round", "다른 라운드"),
-    ReplyFate.WRONG_KEYS: Text("wrong names", "이름 오류"),
-    ReplyFate.WRONG_TYPE: Text("wrong type", "자료형 오류"),
-    ReplyFate.WRONG_SHAPE: Text("wrong shape", "형태 오류"),
-    ReplyFate.NOT_FINITE: Text("not finite", "유한하지 않음"),
-    ReplyFate.TOO_LARGE: Text("too large", "크기 초과"),
-}
 UNITS = {PrivacyUnit.CALL: Text("one call", "통화 한 건"), PrivacyUnit.PERSON: Text("one person", "한 사람")}
 ADVERSARIES = {
     Adversary.RECIPIENTS: Text("those who receive releases", "배포 모델 수신자"),
@@ -118,16 +33,6 @@ def adversary_text(statement: PrivacyStatement) -> Text:
     if statement.against is Adversary.SERVER and statement.unit is PrivacyUnit.PERSON and not masked:
         return Text("a server that keeps its word", "약속을 지키는 서버")
     return ADVERSARIES[statement.against]
-
-
-def metric_text(name: str) -> Text:
-    """Name a question of the statistics."""
-    return METRICS[name]
-
-
-def value_text(value: str) -> Text:
-    """Name a value of a statistic; one that has no words of its own is named by itself."""
-    return STATISTIC_VALUES.get(value, Text(value, value))
 
 
 def towards(number: str) -> str:

@@ -179,7 +179,7 @@ def test_wilson_intervals_agree_with_the_published_formula() -> None:
 def test_numbers_are_printed_as_people_read_them() -> None:
     assert [file_size(size) for size in (512, 1802, 3_412_881)] == ["512\u00a0B", "1.8\u00a0kB", "3.41\u00a0MB"]
     assert [percent(share) for share in (0.0, 0.042, 0.0996, 0.55, -0.05)] == ["0.0%", "4.2%", "10%", "55%", "-5.0%"]
-    assert [small(value) for value in (1e-6, 2.5e-10, 0.01, 0.0)] == ["1e-6", "2.5e-10", "0.01", "0"]
+    assert [small(value) for value in (1e-6, 2.5e-10, 2e-4, 0.01, 0.0)] == ["1e-6", "2.5e-10", "0.0002", "0.01", "0"]
     assert decimal(-0.001) == "0.00"
 
 

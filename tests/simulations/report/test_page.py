@@ -15,10 +15,11 @@ from models.domain.call import ScamType, Segment
 from models.domain.privacy import Adversary, PrivacyMode, PrivacyUnit
 from models.domain.release import Verdict
 from models.domain.statistic import METRICS
+from models.page.wording import metric_text, value_text
 from simulations.report.content import ReportContent, RoundOutcome
 from simulations.report.glossary import GLOSSARY
 from simulations.report.page import render_report
-from simulations.report.wording import metric_text, simulated_mark, value_text
+from simulations.report.wording import simulated_mark
 from tests.simulations.report.example import (
     UNSEEN,
     example_content,

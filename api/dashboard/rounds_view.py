@@ -1,0 +1,103 @@
+"""Rounds as the operator sees them: who replied, how good the model became, what it spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.dashboard.charts import Chart, Column, last_value
+from api.dashboard.wording import ROUND
+from models.domain.round import ReplyFate, RoundReport
+from models.page.text import Text, decimal
+
+
+def draw_replies(rounds: Sequence[RoundReport]) -> Chart:
+    """Draw what became of the devices asked in each round."""
+    rows = tuple((float(_folded(r)), float(_lost(r)), float(r.asked - _folded(r) - _lost(r))) for r in rounds)
+    folded, lost, refused = (round(sum(row[place] for row in rows)) for place in range(3))
+    return Chart(
+        name="replies",
+        caption=Text("Devices asked in each round, and what became of them", "라운드별 요청 기기와 그 결과"),
+        summary=Text(
+            f"In all {folded} replies were folded in, {lost} devices did not reply, {refused} could not be used",
+            f"전체 라운드에서 반영 {folded}건, 응답 없음 {lost}건, 사용 불가 {refused}건",
+        ),
+        across=ROUND,
+        labels=_numbers(rounds),
+        columns=(
+            Column(Text("folded in", "반영"), "bar", "accent"),
+            Column(Text("no reply", "응답 없음"), "bar", "before"),
+            Column(Text("could not be used", "사용 불가"), "bar", "alert"),
+        ),
+        rows=rows,
+        unit="count",
+    )
+
+
+def draw_acceptance(rounds: Sequence[RoundReport]) -> Chart:
+    """Draw how good each round's model was on the acceptance set."""
+    rows = tuple((report.acceptance_f1, report.acceptance_loss) for report in rounds)
+    first, last = rows[0], rows[-1]
+    return Chart(
+        name="acceptance",
+        caption=Text("F1 and loss on the acceptance set", "승인용 데이터의 F1과 손실"),
+        summary=Text(
+            f"F1 from {decimal(first[0])} to {decimal(last[0])}, loss from {decimal(first[1])} to {decimal(last[1])}",
+            f"F1은 {decimal(first[0])}에서 {decimal(last[0])}, 손실은 {decimal(first[1])}에서 {decimal(last[1])}",
+        ),
+        across=ROUND,
+        labels=_numbers(rounds),
+        columns=(Column(Text("F1", "F1"), "line", "accent"), Column(Text("loss", "손실"), "dash", "before")),
+        rows=rows,
+        unit="decimal",
+    )
+
+
+def draw_epsilon(rounds: Sequence[RoundReport]) -> Chart:
+    """Draw the epsilon of one person that the rounds have spent."""
+    rows = tuple((report.epsilon,) for report in rounds)
+    last = last_value(rows, 0)
+    spent = "–" if last is None else decimal(last)
+    return Chart(
+        name="epsilon",
+        caption=Text("Epsilon of one person spent so far", "한 사람 기준 누적 엡실론"),
+        summary=Text(f"At the last round {spent}", f"마지막 라운드에서 {spent}"),
+        across=ROUND,
+        labels=_numbers(rounds),
+        columns=(Column(Text("against those who receive releases", "배포 모델 수신자 기준"), "line", "accent"),),
+        rows=rows,
+        unit="decimal",
+    )
+
+
+def draw_clipping(rounds: Sequence[RoundReport]) -> Chart | None:
+    """Draw the noised share of updates that were clipped; ``None`` where no round measured it."""
+    if all(report.clipped_share is None for report in rounds):
+        return None
+    return Chart(
+        name="clipping",
+        caption=Text("Share of updates that were clipped, noised", "절단된 업데이트 비율(잡음 포함)"),
+        summary=Text("Estimated under the update’s own noise", "업데이트와 같은 잡음 아래에서 추정한 값"),
+        across=ROUND,
+        labels=_numbers(rounds),
+        columns=(Column(Text("clipped", "절단"), "line", "accent"),),
+        rows=tuple((report.clipped_share,) for report in rounds),
+        unit="percent",
+    )
+
+
+def dropout_share(rounds: Sequence[RoundReport]) -> float | None:
+    """Return the share of asked devices that did not reply; ``None`` where nobody was asked."""
+    asked = sum(report.asked for report in rounds)
+    return sum(_lost(report) for report in rounds) / asked if asked else None
+
+
+def _folded(report: RoundReport) -> int:
+    return report.fates.get(ReplyFate.FOLDED, 0)
+
+
+def _lost(report: RoundReport) -> int:
+    return report.fates.get(ReplyFate.NO_REPLY, 0)
+
+
+def _numbers(rounds: Sequence[RoundReport]) -> tuple[str, ...]:
+    return tuple(str(report.number) for report in rounds)
