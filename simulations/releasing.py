@@ -148,7 +148,9 @@ def _profile(
     base_scores = calibrate_logits(score_calls(base, acceptance, HEARD_FOR_SECONDS), calibration)
     after = JudgedModel(detector.parameters, scores, detector.thresholds)
     before = JudgedModel(base.parameters, base_scores, thresholds)
-    judged = Judged(after, [call.label for call in acceptance], judge.accept(detector.parameters))
+    known = detector.vocabulary
+    unknown_words = None if known is None else [known.unknown_share(heard) for heard in words]
+    judged = Judged(after, [call.label for call in acceptance], judge.accept(detector.parameters), unknown_words)
     return make_profile(VERSION, int(time.time()), chosen, judged, describe_change(0, before, after))
 
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.context import Context
 from api.dashboard import forms, pages
-from api.dashboard.rendering import render
+from api.dashboard.rendering import compile_templates, render
 from api.dashboard.wording import problem_text
 from api.problems import Problem, ProblemError
 
@@ -46,6 +46,7 @@ _log = logging.getLogger("hearsay.api")
 
 def create_dashboard(context: Context) -> FastAPI:
     """Return the dashboard, to be mounted at ``/operator``."""
+    compile_templates()
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
     app.include_router(pages.router)

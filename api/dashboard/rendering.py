@@ -38,6 +38,12 @@ def render(request: Request, template: str, status: int = 200, **content: Any) -
     return HTMLResponse(page, status, headers={"Cache-Control": "no-store"})
 
 
+def compile_templates() -> None:
+    """Read and compile every template, so that no reader waits for it, and a broken one stops the start."""
+    for name in _ENVIRONMENT.list_templates(filter_func=lambda name: name.endswith(".j2")):
+        _ENVIRONMENT.get_template(name)
+
+
 def _environment() -> Environment:
     environment = page_environment("api.dashboard")
     environment.finalize = _say

@@ -13,7 +13,7 @@ from fl_server.acceptance import AcceptanceScore
 from models.domain.call import Label
 from models.domain.profile import NOT_OF_A_CALL, CountsByLabel, ModelChange, ReleaseProfile
 from models.domain.release import Thresholds, Verdict
-from models.domain.statistic import SCORE, SCORES, VERDICT, Metric
+from models.domain.statistic import SCORE, SCORES, UNKNOWN_WORD_SHARE, UNKNOWN_WORDS, VERDICT, Metric
 from models.drift.model import compare_scores, compare_weights
 from models.privacy.vectors import Arrays
 
@@ -47,11 +47,24 @@ class Judged:
         model: The model.
         labels: Of the calls, (N,).
         acceptance: How good it is on them.
+        unknown_words: Share of each call's words that the release doesn't know, (N,); ``None`` where it can't tell.
     """
 
     model: JudgedModel
     labels: Sequence[Label]
     acceptance: AcceptanceScore
+    unknown_words: Sequence[float] | None = None
+
+    @property
+    def answers(self) -> dict[Metric, list[str]]:
+        """What devices would answer of each call to the questions that follow from the model."""
+        told = {
+            VERDICT: [list(Verdict)[grave].value for grave in self.model.verdicts],
+            SCORE: [SCORES.name_of(float(score)) for score in self.model.scores],
+        }
+        if self.unknown_words is not None:
+            told[UNKNOWN_WORD_SHARE] = [UNKNOWN_WORDS.name_of(share) for share in self.unknown_words]
+        return told
 
 
 def make_profile(
@@ -66,10 +79,6 @@ def make_profile(
         judged: The acceptance calls as devices would judge them.
         change: From the model before, where it is known.
     """
-    answers = {
-        VERDICT: [list(Verdict)[grave].value for grave in judged.model.verdicts],
-        SCORE: [SCORES.name_of(float(score)) for score in judged.model.scores],
-    }
     return ReleaseProfile(
         version=version,
         released_at=released_at,
@@ -79,7 +88,7 @@ def make_profile(
         false_alarms_per_1000=judged.acceptance.false_alarms_per_1000,
         loss=judged.acceptance.loss,
         loss_error=judged.acceptance.loss_error,
-        histograms={metric.name: _count(told, judged.labels, metric) for metric, told in answers.items()},
+        histograms={metric.name: _count(told, judged.labels, metric) for metric, told in judged.answers.items()},
         change=change,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tempfile
 import warnings
@@ -171,3 +172,20 @@ def api(make_api: Callable[[str], Api], database_url: str) -> Api:
 def sqlite_api(make_api: Callable[[str], Api], migrated_sqlite: str) -> Api:
     """The application on SQLite only, for what doesn't depend on the database."""
     return make_api(migrated_sqlite)
+
+
+@pytest.fixture
+def fresh_api(make_api: Callable[[str], Api], untouched_sqlite: Path, tmp_path: Path) -> Api:
+    """The application on a SQLite file of its own, for what upkeep must not meet another test's rows in."""
+    shutil.copy(untouched_sqlite, tmp_path / "api.db")
+    return make_api(f"sqlite:///{tmp_path}/api.db")
+
+
+@pytest.fixture(scope="session")
+def untouched_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that nobody uses, to be copied."""
+    path = tmp_path_factory.mktemp("untouched") / "api.db"
+    engine = connect_database(f"sqlite:///{path}")
+    migrate_database(engine)
+    engine.dispose()
+    return path

@@ -114,10 +114,8 @@ def half_a_year(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def api(make_api: Callable[[str], Api], migrated_sqlite: str, tmp_path: Path) -> Api:
-    """A platform on which nothing happened yet."""
-    shutil.copy(migrated_sqlite.removeprefix("sqlite:///"), tmp_path / "fresh.db")
-    return make_api(f"sqlite:///{tmp_path}/fresh.db")
+def api(fresh_api: Api) -> Api:
+    return fresh_api
 
 
 @pytest.fixture

@@ -30,19 +30,16 @@ ANSWERS = 4000
 
 
 @pytest.fixture
-def publisher(sqlite_api: Api) -> Publisher:
-    """A publisher into the API's own registry."""
-    publisher = Publisher(sqlite_api.registry.parent)
-    assert publisher.registry.root == sqlite_api.registry
-    return publisher
+def api(fresh_api: Api) -> Api:
+    return fresh_api
 
 
 @pytest.fixture
-def api(sqlite_api: Api) -> Api:
-    with sqlite_api.engine.begin() as connection:
-        for table in ("drifts", "figures", "windows", "people"):
-            connection.exec_driver_sql(f"DELETE FROM {table}")  # the file is shared by all tests
-    return sqlite_api
+def publisher(api: Api) -> Publisher:
+    """A publisher into the API's own registry."""
+    publisher = Publisher(api.registry.parent)
+    assert publisher.registry.root == api.registry
+    return publisher
 
 
 def week(api: Api, back: int) -> Window:

@@ -19,12 +19,13 @@ from tests.release_server import Publisher, write_export
 THRESHOLDS = Thresholds(suspicious=0.6, dangerous=0.9)
 BEFORE = JudgedModel({"w": np.array([1.0, 0.0], np.float32)}, np.array([0.2, 0.7, 0.95, 0.95]), THRESHOLDS)
 AFTER = JudgedModel({"w": np.array([0.0, 1.0], np.float32)}, np.array([0.2, 0.2, 0.7, 0.95]), THRESHOLDS)
+ACCEPTANCE = AcceptanceScore(0.9, 20.0, 0.3, 0.02)
 LABELS = [Label.NORMAL, Label.NORMAL, Label.VISHING, Label.VISHING]
 
 
 @pytest.fixture
 def profile() -> ReleaseProfile:
-    judged = Judged(AFTER, LABELS, AcceptanceScore(0.9, 20.0, 0.3, 0.02))
+    judged = Judged(AFTER, LABELS, ACCEPTANCE, [0.0, 0.25, 0.25, 0.9])
     return make_profile(1, 1_800_000_000, 31, judged, describe_change(0, BEFORE, AFTER))
 
 
@@ -50,6 +51,13 @@ def test_a_profile_counts_what_devices_would_say_of_the_acceptance_calls(profile
     score = profile.histograms["score"]
     assert (score["normal"]["0.10-0.30"], score["vishing"]["0.70-0.90"], score["vishing"]["0.90-1.00"]) == (2, 1, 1)
     assert "none" not in score["normal"]
+    unknown = profile.histograms["unknown_words"]
+    assert (unknown["normal"]["under_20"], unknown["vishing"]["20_to_30"], unknown["vishing"]["over_50"]) == (1, 1, 1)
+    assert "unmeasured" not in unknown["normal"]
+
+
+def test_a_release_that_knows_no_words_counts_none() -> None:
+    assert "unknown_words" not in make_profile(1, 0, 0, Judged(AFTER, LABELS, ACCEPTANCE), None).histograms
 
 
 def test_a_profile_says_how_far_the_model_went(profile: ReleaseProfile) -> None:
