@@ -185,8 +185,9 @@ def test_decisions_are_numbered_without_gaps_and_say_what_was_rejected() -> None
         assert "**Rejected.**" in text
 
 
-def test_the_picture_of_the_report_is_small_enough_to_load_quickly() -> None:
-    assert 10_000 < (ROOT / "docs/report.png").stat().st_size < 300_000
+@pytest.mark.parametrize("name", ["report.png", "dashboard.png", "dashboard-overview.png", "dashboard-phone.png"])
+def test_the_pictures_are_small_enough_to_load_quickly(name: str) -> None:
+    assert 10_000 < (ROOT / "docs" / name).stat().st_size < 300_000
 
 
 def test_no_document_names_a_place_on_somebodys_machine() -> None:
