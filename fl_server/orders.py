@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fl_server.registry import Registry
-from fl_server.release.publishing import PublishedRelease, ReleaseOrder, roll_back, set_rollout
+from fl_server.release.publishing import ReleaseOrder, roll_back, set_rollout
 from fl_server.release.signing import SigningKeys
+from fl_server.release.targets import PublishedRelease
 from models.domain.order import (
     Order,
     OrderState,

@@ -11,9 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from fl_server.registry import Registry, create_registry
-from fl_server.release.publishing import RELEASED_FILES, PublishedRelease, publish_release
+from fl_server.release.publishing import publish_release
 from fl_server.release.repository import create_repository
 from fl_server.release.signing import OFFLINE_ROLES, ONLINE_ROLES, SigningKeys, create_keys
+from fl_server.release.targets import RELEASED_FILES, PublishedRelease
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

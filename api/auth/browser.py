@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ BROWSER_SECONDS = 8 * 3600
 
 _ID_BYTES = 16
 _SECRET_BYTES = 32
+_FORM = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,7 +75,7 @@ def open_browser(request: Request, *, write: bool = False) -> Iterator[BrowserCa
         ProblemError: There is no cookie, its session is over, or its person is no operator.
     """
     context = context_of(request)
-    session_id, _, secret = request.cookies.get(COOKIE, "").partition(".")
+    session_id, secret = _parse_cookie(request.cookies.get(COOKIE, ""))
     now = context.settings.now
     with transaction(context.engine, write=write) as connection:
         session = repository.find_session(connection, session_id)
@@ -106,6 +108,13 @@ def require_form_token(browser: BrowserCall, token: str) -> None:
     """
     if not hmac.compare_digest(browser.form_token.encode(), token.encode()):
         raise ProblemError(Problem.FORM_REFUSED, "the form belongs to another login: open the page again")
+
+
+def _parse_cookie(value: str) -> tuple[str, str]:
+    match = _FORM.fullmatch(value)
+    if match is None:
+        raise ProblemError(Problem.TOKEN_REFUSED, "log in")
+    return match[1], match[2]
 
 
 def _form_token(secret: str) -> str:

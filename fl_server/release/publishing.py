@@ -12,53 +12,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tuf.api.metadata import TargetFile
-
 from fl_server.registry import Registry, sole_writer
 from fl_server.release.metadata import LIFETIMES, Lifetimes
 from fl_server.release.repository import read_online, replace_releases
 from fl_server.release.signing import SigningKeys
+from fl_server.release.targets import (
+    EVERY_DEVICE,
+    POINTER,
+    RELEASED_FILES,
+    PublishedRelease,
+    Targets,
+    describe_release,
+    files_of,
+    find_target,
+    newest_version,
+    put_file,
+    read_released,
+    released_versions,
+    target_path,
+)
 from models.domain.profile import PROFILE_FILE, ReleaseProfile, read_profile, write_profile
 from models.domain.release import releases_digest
-from models.durable_file import READABLE_BY_ALL, write_durably
-from models.errors import ModelFileError, RegistryError, ReleasesChangedError, UsageError
-
-RELEASED_FILES = ("detector.int8.ort", "detector.int8.onnx", "detector.json")
-"""What of an exported detector reaches devices; the FP32 graph stays at home."""
-
-POINTER = "releases/current.json"
-
-EVERY_DEVICE = 100
-"""Percent."""
-
-Targets = dict[str, TargetFile]
-"""Path in the repository to what is signed of the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedFile:
-    """A released file."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedRelease:
-    """A release as the repository's metadata describes it.
-
-    Attributes:
-        version: Counts from 1 and never goes back.
-        rollout_percent: Share of devices that are offered it, a whole number from 0 to 100.
-        notes: For people; signed like everything else.
-        files: What devices download.
-    """
-
-    version: int
-    rollout_percent: int
-    notes: str
-    files: tuple[PublishedFile, ...]
+from models.errors import ModelFileError, ReleasesChangedError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +57,7 @@ def read_releases(registry: Registry, keys: SigningKeys) -> list[PublishedReleas
         SignatureRefusedError: It was last written with other keys.
     """
     targets = read_online(registry, keys).releases.signed.targets
-    return [_describe(targets, version) for version in _versions(targets)]
+    return [describe_release(targets, version) for version in released_versions(targets)]
 
 
 def publish_release(
@@ -121,7 +96,7 @@ def publish_release(
     contents = {name: _read_exported(exported_dir / name) for name in RELEASED_FILES} | _profile_file(profile)
     with sole_writer(registry):
         targets = read_online(registry, keys).releases.signed.targets
-        targets |= _add_files(registry, contents, version, rollout_percent, notes, after=_newest(targets))
+        targets |= _add_files(registry, contents, version, rollout_percent, notes, after=newest_version(targets))
         return _offer(registry, keys, targets, version, lifetimes, now)
 
 
@@ -150,10 +125,10 @@ def roll_back(
         targets = read_online(registry, keys).releases.signed.targets
         if order is not None and (done := _find_done(targets, order)):
             return done
-        version = _newest(targets) + 1
-        contents = {name: _read_released(registry, targets, to_version, name) for name in RELEASED_FILES}
+        version = newest_version(targets) + 1
+        contents = {name: read_released(registry, targets, to_version, name) for name in RELEASED_FILES}
         contents |= _profile_file(_profile_again(registry, targets, to_version, version, now or datetime.now(UTC)))
-        targets |= _add_files(registry, contents, version, rollout_percent, notes, after=_newest(targets))
+        targets |= _add_files(registry, contents, version, rollout_percent, notes, after=newest_version(targets))
         return _offer(registry, keys, targets, version, lifetimes, now, order)
 
 
@@ -182,8 +157,8 @@ def set_rollout(
         targets = read_online(registry, keys).releases.signed.targets
         if order is not None and (done := _find_done(targets, order)):
             return done
-        for name in _files_of(targets, version):
-            _target(targets, version, name).custom["rollout_percent"] = rollout_percent
+        for name in files_of(targets, version):
+            find_target(targets, version, name).custom["rollout_percent"] = rollout_percent
         return _offer(registry, keys, targets, version, lifetimes, now, order)
 
 
@@ -195,7 +170,7 @@ def _add_files(
         raise UsageError(f"expected a version above {after}, got {version}")
     custom = {"version": version, "rollout_percent": rollout_percent, "notes": notes}
     return {
-        _path(version, name): _put_file(registry, _path(version, name), content, dict(custom))
+        target_path(version, name): put_file(registry, target_path(version, name), content, dict(custom))
         for name, content in contents.items()
     }
 
@@ -212,17 +187,17 @@ def _offer(
     done = _last_done(targets) if order is None else {"order": order.name, "version": version}
     offered = _offered(targets)
     content = json.dumps({"offered": offered}).encode()
-    targets[POINTER] = _put_file(registry, POINTER, content, {"offered": offered, "done": done})
+    targets[POINTER] = put_file(registry, POINTER, content, {"offered": offered, "done": done})
     replace_releases(registry, keys, targets, lifetimes=lifetimes, now=now)
-    return _describe(targets, version)
+    return describe_release(targets, version)
 
 
 def _offered(targets: Targets) -> list[int]:
     """Return versions, newest first, down to the first that every device gets."""
     offered: list[int] = []
-    for version in reversed(_versions(targets)):
+    for version in reversed(released_versions(targets)):
         offered.append(version)
-        if _describe(targets, version).rollout_percent == EVERY_DEVICE:
+        if describe_release(targets, version).rollout_percent == EVERY_DEVICE:
             break
     return offered
 
@@ -231,9 +206,9 @@ def _find_done(targets: Targets, order: ReleaseOrder) -> PublishedRelease | None
     """Return what came of an order that was carried out before a kill; ``None`` where it is still to be done."""
     done = _last_done(targets)
     if done is not None and done["order"] == order.name:
-        return _describe(targets, done["version"])
+        return describe_release(targets, done["version"])
     if order.releases != releases_digest(
-        {version: _describe(targets, version).rollout_percent for version in _versions(targets)}
+        {version: describe_release(targets, version).rollout_percent for version in released_versions(targets)}
     ):
         raise ReleasesChangedError("the releases aren't those that this order was given under")
     return None
@@ -244,32 +219,6 @@ def _last_done(targets: Targets) -> dict[str, Any] | None:
     return targets[POINTER].custom.get("done") if POINTER in targets else None
 
 
-def _put_file(registry: Registry, path: str, content: bytes, custom: dict[str, object]) -> TargetFile:
-    target = TargetFile.from_data(path, content, ["sha256"])
-    target.unrecognized_fields["custom"] = custom
-    try:
-        write_durably(registry.targets / target.get_prefixed_paths()[0], content, READABLE_BY_ALL)
-    except OSError as error:
-        raise RegistryError(f"{registry.targets}: can't be written: {error.strerror}") from error
-    return target
-
-
-def _describe(targets: Targets, version: int) -> PublishedRelease:
-    files = [(name, _target(targets, version, name)) for name in RELEASED_FILES]
-    custom = files[0][1].custom
-    return PublishedRelease(
-        version,
-        custom["rollout_percent"],
-        custom["notes"],
-        tuple(PublishedFile(name, target.length, target.hashes["sha256"]) for name, target in files),
-    )
-
-
-def _files_of(targets: Targets, version: int) -> tuple[str, ...]:
-    has_profile = _path(version, PROFILE_FILE) in targets
-    return (*RELEASED_FILES, PROFILE_FILE) if has_profile else RELEASED_FILES
-
-
 def _profile_file(profile: ReleaseProfile | None) -> dict[str, bytes]:
     return {} if profile is None else {PROFILE_FILE: write_profile(profile)}
 
@@ -278,29 +227,10 @@ def _profile_again(
     registry: Registry, targets: Targets, earlier: int, version: int, now: datetime
 ) -> ReleaseProfile | None:
     """Return an earlier release's profile for its files under another version; ``None`` where it has none."""
-    if _path(earlier, PROFILE_FILE) not in targets:
+    if target_path(earlier, PROFILE_FILE) not in targets:
         return None
-    profile = read_profile(_read_released(registry, targets, earlier, PROFILE_FILE))
+    profile = read_profile(read_released(registry, targets, earlier, PROFILE_FILE))
     return profile.again(version, int(now.timestamp()))
-
-
-def _versions(targets: Targets) -> list[int]:
-    return sorted({target.custom["version"] for path, target in targets.items() if path != POINTER})
-
-
-def _newest(targets: Targets) -> int:
-    return max(_versions(targets), default=0)
-
-
-def _target(targets: Targets, version: int, name: str) -> TargetFile:
-    try:
-        return targets[_path(version, name)]
-    except KeyError:
-        raise UsageError(f"there is no release {version}") from None
-
-
-def _path(version: int, name: str) -> str:
-    return f"releases/{version}/{name}"
 
 
 def _read_exported(path: Path) -> bytes:
@@ -308,14 +238,6 @@ def _read_exported(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"{path}: can't be read: {error.strerror}") from error
-
-
-def _read_released(registry: Registry, targets: Targets, version: int, name: str) -> bytes:
-    target = _target(targets, version, name)
-    try:
-        return (registry.targets / target.get_prefixed_paths()[0]).read_bytes()
-    except OSError as error:
-        raise RegistryError(f"release {version}: {name} can't be read: {error.strerror}") from error
 
 
 def _refuse_other_than_percent(rollout_percent: int) -> None:

@@ -141,7 +141,7 @@ def orders(api: Api) -> list[object]:
 
 
 def test_nobody_sees_a_page_without_a_session(api: Api) -> None:
-    for cookie in ("", "nonsense", "0" * 32 + ".x", "."):
+    for cookie in ("", "nonsense", ".", f"{'0' * 32}.x", f"{'0' * 32}.{'A' * 43}"):
         for page in PAGES:
             answer = Browser(api, cookie).get(page)
             assert (answer.status_code, answer.headers["location"]) == (303, "/operator/login")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -150,6 +150,18 @@ def test_measuring_again_measures_nothing_again(api: Api, publisher: Publisher) 
     first = measured(api)
     set_rollout(publisher.registry, publisher.online, 1, 50)
     assert measured(api) == first
+
+
+def test_drift_is_measured_on_every_database(make_api: Callable[[str], Api], database_url: str) -> None:
+    api = make_api(database_url)
+    for back in (4, 3, 2):
+        fold(api, week(api, back), DRIFTED if back == 2 else USUAL)
+    assert [(drift.reference, drift.drift.alarms) for drift in measured(api)] == [
+        (week(api, 4).name, False),
+        (week(api, 4).name, True),
+    ]
+    told = operator(api).request("GET", "/v1/operator/drift").json()
+    assert [drift["alarm"] for drift in told["drifts"]] == [False, True]
 
 
 def test_upkeep_measures(api: Api) -> None:

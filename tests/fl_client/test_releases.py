@@ -12,8 +12,9 @@ from tuf.ngclient._internal import trusted_metadata_set
 from fl_client.release_download import BoundedFetcher
 from fl_client.release_store import ReleaseStore, ReleaseStoreError
 from fl_client.releases import Update, fetch_enrolment_key, load_installed, trust_root, update_release
-from fl_server.release.publishing import RELEASED_FILES, roll_back, set_rollout
+from fl_server.release.publishing import roll_back, set_rollout
 from fl_server.release.repository import exchange_keys, renew
+from fl_server.release.targets import RELEASED_FILES
 from models.errors import (
     ModelFileError,
     RefusedError,

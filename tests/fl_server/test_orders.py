@@ -16,7 +16,8 @@ from fl_client.releases import trust_root, update_release
 from fl_server.__main__ import main
 from fl_server.orders import carry_out_orders, rounds_paused
 from fl_server.registry import Registry, open_registry, sole_writer
-from fl_server.release.publishing import PublishedRelease, read_releases, set_rollout
+from fl_server.release.publishing import read_releases, set_rollout
+from fl_server.release.targets import PublishedRelease
 from models.domain.order import (
     Order,
     OrderState,

@@ -14,8 +14,6 @@ from fl_client.release_download import BoundedFetcher
 from fl_server.registry import create_registry, sole_writer
 from fl_server.release.metadata import LIFETIMES
 from fl_server.release.publishing import (
-    POINTER,
-    RELEASED_FILES,
     publish_release,
     read_releases,
     roll_back,
@@ -23,6 +21,7 @@ from fl_server.release.publishing import (
 )
 from fl_server.release.repository import create_repository, read_online, renew
 from fl_server.release.signing import OFFLINE_ROLES, ONLINE_ROLES, Role, create_keys
+from fl_server.release.targets import POINTER, RELEASED_FILES
 from models.errors import ModelFileError, RefusedError, RegistryError, SignatureRefusedError, UsageError
 from tests.fl_server.release.full_disk import disk_full_after
 from tests.release_server import Publisher, serving, write_export
