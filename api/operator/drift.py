@@ -44,9 +44,13 @@ class References:
     profiles: Sequence[ReleaseProfile]
 
     def release_of(self, window: Window) -> ReleaseProfile | None:
-        """Return the profile of the newest release that was there before a window ended."""
+        """Return the profile of the newest release that was there before a window ended.
+
+        Of a window before all of them, the first one's: nothing else can have judged a call that is reported on.
+        """
         ends = window.ends.timestamp()
-        return next((profile for profile in reversed(self.profiles) if profile.released_at < ends), None)
+        there = [profile for profile in self.profiles if profile.released_at < ends] or self.profiles[:1]
+        return there[-1] if there else None
 
     def model_of(self, window: Window) -> int | None:
         """Return the version under which the model of a window was first released."""

@@ -117,6 +117,13 @@ def test_a_window_is_held_against_the_newest_release_that_all_devices_were_offer
     assert references(measured(api)) == [(window.name, Against.RELEASE, "2")]
 
 
+def test_a_window_before_the_first_release_is_held_against_that_one(api: Api, publisher: Publisher) -> None:
+    window = week(api, 1)
+    release(publisher, 1, window.ends + timedelta(days=3))
+    fold(api, window)
+    assert references(measured(api)) == [(window.name, Against.RELEASE, "1")]
+
+
 def test_after_a_rollback_the_models_own_first_window_is_the_reference_again(api: Api, publisher: Publisher) -> None:
     weeks = [week(api, back) for back in (5, 4, 3, 2)]
     release(publisher, 1, weeks[0].starts)

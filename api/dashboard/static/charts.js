@@ -79,7 +79,7 @@
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, y: false },
       scales: {
-        x: { time: false, range: (_, low, high) => [low - 0.6, high + 0.6] },
+        x: { time: false, range: () => [-0.6, drawn.labels.length - 0.4] },
         y: { range: (_, low, high) => [Math.min(0, low * 1.1), high > 0 ? high * 1.1 : 1] },
       },
       axes: [
