@@ -16,7 +16,8 @@ from api.context import Context
 from api.database import transaction
 from api.orders.situation import read_situation
 from api.security_events import ALARMING
-from api.tables import audit_log, pending_orders
+from api.tables import audit_log, drifts, pending_orders
+from models.drift.alarm import ALARM_LEVEL
 from models.errors import HearsayError
 from models.record import read_record, record_names
 
@@ -49,6 +50,7 @@ class StateMetrics(Collector):
             return [
                 _gauge("hearsay_audit_rows", "Rows of the audit log", find_head(connection).number),
                 _gauge("hearsay_orders_unwritten", "Orders that aren't in the registry yet", unwritten),
+                _gauge("hearsay_drift_alarms", "Drift alarms of the newest week", _count_drift_alarms(connection)),
                 _count_alarms(connection),
             ]
 
@@ -94,6 +96,12 @@ def _count_alarms(connection: Connection) -> CounterMetricFamily:
     for event, count in counted.items():
         alarms.add_metric([event], count)
     return alarms
+
+
+def _count_drift_alarms(connection: Connection) -> int:
+    newest = select(func.max(drifts.c.window)).scalar_subquery()
+    alarms = select(func.count()).where(drifts.c.window == newest, drifts.c.p <= ALARM_LEVEL)
+    return int(connection.execute(alarms).scalar_one())
 
 
 def _last_round(registry: Path) -> dict[str, Any]:

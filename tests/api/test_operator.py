@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from prometheus_client import generate_latest
 from sqlalchemy import event, insert
 
 from api.database import transaction
@@ -169,6 +170,13 @@ def test_drift_is_measured_on_every_database(make_api: Callable[[str], Api], dat
     ]
     told = operator(api).request("GET", "/v1/operator/drift").json()
     assert [drift["alarm"] for drift in told["drifts"]] == [False, True]
+
+
+def test_prometheus_is_told_how_many_alarms_the_newest_week_has(api: Api) -> None:
+    for back in (4, 3, 2):
+        fold(api, week(api, back), DRIFTED if back == 2 else USUAL)
+    measure_new_figures(api.app.state.context)
+    assert "hearsay_drift_alarms 1.0" in generate_latest(api.app.state.metrics).decode()
 
 
 def test_upkeep_measures(api: Api) -> None:
