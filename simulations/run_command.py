@@ -62,6 +62,8 @@ def run_and_tell(options: argparse.Namespace) -> None:
         threat_model=ThreatModel(options.threat_model),
     )
     workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
+    if workspace.replaces:
+        console.print(f"{options.out}: starting over; --resume would go on with the run there", markup=False)
     with (
         show_progress() as bars,
         _naming_a_full_disk(options.out),
@@ -176,6 +178,4 @@ def _statistics(content: ReportContent) -> list[str]:
 def _estimated(told: StatisticsOutcome) -> str:
     if told.estimates is None:
         return f"withheld, {told.reports} answers"
-    return ", ".join(
-        f"{value} {min(max(e.share, 0), 1):.0%} ({e.low:.0%} to {e.high:.0%})" for value, e in told.estimates.items()
-    )
+    return ", ".join(f"{value} {e.shown:.0%} ({e.low:.0%} to {e.high:.0%})" for value, e in told.estimates.items())

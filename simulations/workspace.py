@@ -26,11 +26,13 @@ class Workspace:
         root: The folder.
         settings: Fingerprint of the run's settings.
         goes_on: Whether an interrupted run of the same settings stands there and is gone on with.
+        replaces: Whether an interrupted run stands there and makes room.
     """
 
     root: Path
     settings: str
     goes_on: bool
+    replaces: bool = False
 
     @property
     def base(self) -> Path:
@@ -122,7 +124,9 @@ def open_workspace(root: Path, settings_digest: str, *, resume: bool) -> Workspa
         raise _unwritable(root, error) from error
     if foreign:
         raise BadInputError(f"{root} holds files that are not of a run; choose an empty folder")
-    return Workspace(root, settings_digest, resume and _is_interrupted(root, marker, settings_digest))
+    if not resume:
+        return Workspace(root, settings_digest, goes_on=False, replaces=marker is not None and not marker["finished"])
+    return Workspace(root, settings_digest, goes_on=_is_interrupted(root, marker, settings_digest))
 
 
 def _read_marker(root: Path) -> dict[str, Any] | None:

@@ -45,9 +45,10 @@ def run_bench(out: Path, full: bool = False) -> None:
     """
     _require_writable(out)
     table = Table("row", "value", "unit", "ratio", "against")
+    table.columns[0].no_wrap = True  # a name cut short would be no row's
     for group in GROUPS:
-        with console.status(f"measuring {group}"):
-            rows = _measure(group, out, full)
+        console.print(f"measuring {group}", markup=False)
+        rows = _measure(group, out, full)
         write_durably(out / f"{group}.json", _ROWS.dump_json(rows, indent=1))
         for row in rows:
             ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"

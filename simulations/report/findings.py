@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from models.domain.call import Label, ScamType
 from models.domain.privacy import PrivacyStatement, PrivacyUnit
@@ -166,19 +167,26 @@ def find_detection(detection: CallDetection) -> Text:
     return when + Text("a normal call the device raised a false alarm", "정상 통화인데 오경보를 냈다") + said
 
 
-def find_statistics(outcome: StatisticsOutcome) -> Text:
+def find_statistics(outcomes: Sequence[StatisticsOutcome]) -> Text:
     """Say what the API could learn: how many intervals hold the truth, or that it released nothing."""
-    if outcome.estimates is None:
+    answers, told = sum(outcome.reports for outcome in outcomes), len(outcomes)
+    held = [
+        estimate.low <= outcome.true_shares[value] <= estimate.high
+        for outcome in outcomes
+        if outcome.estimates is not None
+        for value, estimate in outcome.estimates.items()
+    ]
+    if not held:
         return Text(
-            f"The API released nothing: {outcome.reports} answers came, {outcome.threshold} are needed",
-            f"공개된 통계 없음: 응답 {outcome.reports}건, 필요 {outcome.threshold}건",
+            f"The API released nothing: {answers} answers came, and a question needs {outcomes[0].threshold}",
+            f"공개된 통계 없음: 응답 {answers}건, 질문마다 {outcomes[0].threshold}건 필요",
         )
-    estimates = outcome.estimates.items()
-    held = sum(estimate.low <= outcome.true_shares[value] <= estimate.high for value, estimate in estimates)
+    question = "question" if told == 1 else "questions"
     return Text(
-        f"From {outcome.reports} randomised answers the API estimated the shares; "
-        f"{held} of {len(estimates)} intervals hold the true one",
-        f"무작위 응답 {outcome.reports}건으로 비율을 추정했고, 구간 {len(estimates)}개 중 {held}개가 실제 값을 담는다",
+        f"From {answers} randomised answers to {told} {question} the API estimated the shares; "
+        f"{sum(held)} of {len(held)} intervals hold the true one",
+        f"질문 {told}개에 대한 무작위 응답 {answers}건으로 비율을 추정했고, "
+        f"구간 {len(held)}개 중 {sum(held)}개가 실제 값을 담는다",
     )
 
 

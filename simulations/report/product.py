@@ -125,6 +125,11 @@ class ShareEstimate:
     low: float
     high: float
 
+    @property
+    def shown(self) -> float:
+        """The share as people are shown it: cut to 0 and 1, as the interval is. Sums and means need ``share``."""
+        return min(max(self.share, 0.0), 1.0)
+
 
 @dataclass(frozen=True, slots=True)
 class StatisticsOutcome:

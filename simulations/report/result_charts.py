@@ -202,4 +202,4 @@ def _plot_shares(axes: Axes, row: int, outcome: StatisticsOutcome, value: str) -
     if outcome.estimates is not None:
         estimate = outcome.estimates[value]
         axes.plot([estimate.low, estimate.high], [row, row], color=Ink.ACCENT, alpha=0.5, linewidth=4)
-        axes.plot(estimate.share, row, "o", color=Ink.ACCENT, markeredgecolor=Ink.PAPER, markersize=9)
+        axes.plot(estimate.shown, row, "o", color=Ink.ACCENT, markeredgecolor=Ink.PAPER, markersize=9)

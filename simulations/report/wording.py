@@ -27,6 +27,40 @@ MODES = {
 }
 
 
+GATE = {
+    "F1 on the acceptance set": "승인용 데이터의 F1",
+    "Cross-entropy on the acceptance set": "승인용 데이터의 교차 엔트로피",
+    "INT8 score against FP32": "INT8과 FP32의 점수 차",
+    "Verdicts that INT8 changes": "INT8로 바뀌는 판정",
+}
+SETTINGS = {
+    "rounds": Text("Rounds asked for", "요청한 라운드"),
+    "seed": Text("Seed", "시드"),
+    "dropout": Text("Dropout", "이탈 비율"),
+    "mechanism": Text("Noise mechanism", "잡음 방식"),
+    "clipping": Text("Clipping", "절단 방식"),
+    "robust": Text("Robust rule", "강건 규칙"),
+}
+
+
+def gate_text(condition: str) -> Text:
+    """Name a condition of the gate in both languages."""
+    return Text(condition, GATE.get(condition, condition))
+
+
+def limit_text(required: str) -> Text:
+    """Say a limit of the gate, ``at least 0.9`` or ``at most 0.9``, in both languages."""
+    for english, korean in (("at least ", "이상"), ("at most ", "이하")):
+        if required.startswith(english):
+            return Text(required, f"{required.removeprefix(english)} {korean}")
+    return Text(required, required)
+
+
+def setting_text(name: str) -> Text:
+    """Name a setting of the run in both languages."""
+    return SETTINGS.get(name, Text(name, name))
+
+
 def adversary_text(statement: PrivacyStatement) -> Text:
     """Name who a figure holds against, and say so where a server that adds the noise itself has to be believed."""
     masked = statement.accountant == DISTRIBUTED_ACCOUNTANT

@@ -47,7 +47,9 @@ def test_an_interrupted_run_is_gone_on_with_as_it_was_left(tmp_path):
 
 def test_without_resume_an_interrupted_run_is_started_over(tmp_path):
     kept = interrupted(tmp_path)
-    assert not begun(tmp_path).goes_on
+    fresh = begun(tmp_path)
+    assert fresh.replaces
+    assert not fresh.goes_on
     assert not kept.exists()
 
 

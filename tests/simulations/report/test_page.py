@@ -229,7 +229,7 @@ def test_figures_below_the_threshold_are_withheld() -> None:
     words = "".join(
         Elements(render_report(replace(example_content(), statistics=(example_statistics(released=False),)))).words
     )
-    assert "The API released nothing: 43 answers came, 50 are needed" in words
+    assert "The API released nothing: 43 answers came, and a question needs 50" in words
     assert words.count("withheld") == 4
 
 
