@@ -140,13 +140,20 @@ def _certificate(options: argparse.Namespace) -> tuple[Path, Path] | None:
     return given
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**16:
+        raise argparse.ArgumentTypeError(f"{number} is no port: 0 to 65535")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m api", description="The API of Hearsay.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     serving = commands.add_parser("serve", help="answer requests")
     serving.add_argument("--host", default="127.0.0.1")
-    serving.add_argument("--port", type=int, default=8443, help="0 takes any free one and says which")
+    serving.add_argument("--port", type=_port, default=8443, help="0 takes any free one and says which")
     serving.add_argument("--registry", type=Path, required=True, help="directory that fl_server publishes into")
     serving.add_argument("--tls-cert", type=Path)
     serving.add_argument("--tls-key", type=Path)

@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -79,11 +80,24 @@ def migrate_database(engine: Engine) -> str:
     """Bring the tables up to date and return the revision.
 
     Raises:
+        BadInputError: They are of a revision that this program doesn't know.
         UnreachableError: The database can't be reached or opened.
     """
-    with _reachable(engine), transaction(engine) as connection:
+    if engine.dialect.name == "sqlite":
+        _make_private(Path(str(engine.url.database)))
+    with _naming_unknown_revisions(), _reachable(engine), transaction(engine) as connection:
         command.upgrade(_alembic_config(connection), "head")
         return str(_revision(connection))
+
+
+@contextmanager
+def _naming_unknown_revisions() -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        raise BadInputError(
+            "the database's tables are of a revision that this program doesn't know: a newer program made them"
+        ) from error
 
 
 def downgrade_database(engine: Engine) -> None:
@@ -136,6 +150,14 @@ def _connect_sqlite(url: URL) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Make an absent database file for its owner alone; SQLite gives its log beside it the same mode."""
+    try:
+        path.touch(mode=0o600)
+    except OSError:
+        return  # the first transaction says in its own words what is wrong with the place
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -315,7 +315,7 @@ def test_a_confirmed_rollout_becomes_an_order_and_stands_in_the_audit_log(world:
     assert isinstance(order, SetRollout)
     assert (order.version, order.rollout_percent) == (3, 20)
     assert "pending" in world.get("releases").text
-    assert "1 orders are pending" in world.get("").text
+    assert "orders pending: 1" in world.get("").text
     assert "rollout-ordered" in world.get("audit").text
 
 

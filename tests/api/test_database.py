@@ -115,3 +115,24 @@ def test_what_is_deleted_from_a_sqlite_file_is_overwritten(tmp_path: Path) -> No
     engine.dispose()  # the last connection folds the log into the file and removes it
     assert b"CANARY17" not in path.read_bytes()
     assert not path.with_name("api.db-wal").exists()
+
+
+def test_tables_that_a_newer_program_made_are_refused_in_one_line(bare_database_url: str) -> None:
+    engine = connect_database(bare_database_url)
+    migrate_database(engine)
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(BadInputError, match="a newer program made them"):
+        migrate_database(engine)
+    with transaction(engine) as connection:  # the database may be another test's, too
+        connection.execute(text("UPDATE alembic_version SET version_num = :known"), {"known": newest_revision()})
+    engine.dispose()
+
+
+def test_a_sqlite_file_and_its_log_are_for_their_owner_alone(tmp_path: Path) -> None:
+    engine = connect_database(f"sqlite:///{tmp_path / 'api.sqlite3'}")
+    migrate_database(engine)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    engine.dispose()
+    assert set(modes.values()) == {0o600}
+    assert "api.sqlite3-wal" in modes
