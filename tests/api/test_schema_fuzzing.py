@@ -25,7 +25,7 @@ from models.domain.consent import Purpose
 from tests.api.conftest import Api
 from tests.api.people import operator, sign_up
 
-EXAMPLES = 8
+EXAMPLES = 5
 
 CHECKS = [
     not_a_server_error,
