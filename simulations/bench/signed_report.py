@@ -116,10 +116,12 @@ def measure(*, full: bool) -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        rows += _measure("sqlite", f"sqlite:///{place}/ours.db", f"sqlite:///{place}/bare.db", place, full)
+        rows += _measure(
+            "signed_report_sqlite", f"sqlite:///{place}/ours.db", f"sqlite:///{place}/bare.db", place, full
+        )
         try:
             with running_postgresql() as admin:
-                rows += _measure("postgresql", *_two_databases(admin), place, full)
+                rows += _measure("signed_report_postgresql", *_two_databases(admin), place, full)
         except PostgresqlMissingError as missing:
             rows.append(compare("signed_report_postgresql", "ms", 0.0, f"not measured: {missing}", None))
     return rows
@@ -135,8 +137,7 @@ def _two_databases(admin_url: str) -> tuple[str, str]:
     return ours, bare
 
 
-def _measure(database: str, our_database: str, bare_database: str, place: Path, full: bool) -> list[Row]:
-    name = f"signed_report_{database}"
+def _measure(name: str, our_database: str, bare_database: str, place: Path, full: bool) -> list[Row]:
     with _both_sides(our_database, bare_database, place) as (ours, bare):
         rows = [_compare(name, traffic, ours, bare) for traffic in (BUSY, ALONE)]
         if full:
