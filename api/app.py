@@ -25,7 +25,7 @@ from api.database import connect_database
 from api.devices.endpoints import router as devices
 from api.documentation import DESCRIPTION, VERSION, describe
 from api.guardians.endpoints import router as guardians
-from api.limits import BodyLimit, FaultBarrier
+from api.limits import FaultBarrier, RequestLimits
 from api.metrics.endpoints import router as metrics
 from api.metrics.requests import Measured, RequestMetrics
 from api.metrics.state import StateMetrics
@@ -57,11 +57,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.context = context
     for router in (
+        statistics,  # first, as they are looked through in order and most requests are reports
         people,
         devices,
         consents,
         guardians,
-        statistics,
         operator_statistics,
         releases,
         orders,
@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     app.mount("/operator", create_dashboard(context))
     _answer_errors(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestLimits)
     app.add_middleware(FaultBarrier)
     _measure(app, context)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import IntEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, Executable, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.errors import BadInputError, UnreachableError, UsageError
 
@@ -23,6 +26,8 @@ BUSY_MILLISECONDS = 10_000
 """How long a writer waits for another one in SQLite."""
 
 _CONNECTIONS = 40  # as many as the server has worker threads, so that none waits for a connection
+_WRITER = "sqlite_writer"  # execution option that holds the lock of this process's writers
+_BEGIN = "sqlite_begin"  # execution option of a connection that only reads
 _LOCKS = 0x48656172  # keeps our advisory locks apart from those of others on the same server
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -44,9 +49,16 @@ def transaction(engine: Engine, *, write: bool = True) -> Iterator[Connection]:
     """Open a transaction that is committed at the end and rolled back by any error.
 
     On SQLite a writing one takes the write lock at once: taken later, it could fail in the middle.
+
+    Raises:
+        DBAPIError: The database is locked, full or gone.
+        PoolTimeoutError: Too many others are writing.
     """
-    with engine.execution_options(sqlite_begin="IMMEDIATE" if write else "DEFERRED").begin() as connection:
-        yield connection
+    with _turn(engine) if write else nullcontext(), engine.connect() as connection:
+        if not write:
+            connection.execution_options(**{_BEGIN: "DEFERRED"})
+        with connection.begin():
+            yield connection
 
 
 class Lock(IntEnum):
@@ -67,13 +79,12 @@ def hold_lock(connection: Connection, lock: Lock) -> None:
 
 def insert_if_absent(connection: Connection, table: Table, **values: Any) -> bool:
     """Insert a row and return true; return false where another row holds its key or one of its unique values."""
-    statement = dialect_insert(connection, table).values(**values).on_conflict_do_nothing()
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+    return connection.execute(_insert_if_absent(connection.dialect.name, table), values).rowcount == 1
 
 
-def dialect_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an insert that can say what happens on a conflict, in the words of the connection's database."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+def dialect_insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert that can say what happens on a conflict, in the words of a database."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def migrate_database(engine: Engine) -> str:
@@ -126,6 +137,12 @@ def newest_revision() -> str | None:
     return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
 
+@cache
+def _insert_if_absent(dialect: str, table: Table) -> Executable:
+    # Made once: building a statement takes longer than running it.
+    return dialect_insert(dialect, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+
+
 def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -146,6 +163,7 @@ def _connect_sqlite(url: URL) -> Engine:
         max_overflow=0,
         hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000},
+        execution_options={_WRITER: threading.Lock()},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -173,7 +191,22 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'IMMEDIATE')}")
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(_BEGIN, 'IMMEDIATE')}")
+
+
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """Let this process's writers to SQLite take turns: its own lock has them sleep, and start again by chance."""
+    writer: threading.Lock | None = engine.get_execution_options().get(_WRITER)
+    if writer is None:
+        yield
+        return
+    if not writer.acquire(timeout=BUSY_MILLISECONDS / 1000):
+        raise PoolTimeoutError("other requests are writing")
+    try:
+        yield
+    finally:
+        writer.release()
 
 
 def _alembic_config(connection: Connection) -> Config:

@@ -45,7 +45,7 @@ Responses = dict[int | str, dict[str, Any]]
 def problems(*kinds: Problem) -> Responses:
     """Return the documentation of an endpoint's errors, by status."""
     documented: Responses = {}
-    for kind in (*kinds, Problem.BODY_TOO_LARGE, Problem.TOO_SLOW):
+    for kind in (*kinds, Problem.MALFORMED, Problem.BODY_TOO_LARGE, Problem.TOO_SLOW):
         entry = documented.setdefault(
             kind.status,
             {

@@ -52,8 +52,8 @@ class Keys:
             BadInputError: They are absent or damaged.
             RefusedError: Others than their owner may read them.
         """
-        self._directory = directory
-        self._read = {name: _read_ring(directory / name) for name in _FILES}
+        self._paths = {name: directory / name for name in _FILES}
+        self._read = {name: _read_ring(path) for name, path in self._paths.items()}
 
     @property
     def encryption(self) -> KeyRing:
@@ -74,8 +74,8 @@ class Keys:
     def _ring(self, name: str) -> KeyRing:
         stamp, ring = self._read[name]
         try:
-            if _stamp(self._directory / name) != stamp:
-                stamp, ring = self._read[name] = _read_ring(self._directory / name)
+            if _stamp(self._paths[name]) != stamp:
+                stamp, ring = self._read[name] = _read_ring(self._paths[name])
         except (HearsayError, OSError):
             _log.error("%s changed and can't be used: the keys read before stay in use", name)
         return ring

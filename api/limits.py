@@ -12,6 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import MEDIA_TYPE, Problem, problem_document
 
+LARGEST_HEADERS = 32 * 1024
+"""Bytes of all header fields of one request."""
+
+HEADERS_REFUSED = f"expected HTTP/1.1, with header fields of at most {LARGEST_HEADERS} bytes"
+
 LARGEST_BODY = 16 * 1024
 """Bytes of the largest body that any endpoint takes."""
 
@@ -21,7 +26,8 @@ BODY_SECONDS = 10.0
 _BODY = "hearsay.body"
 _log = logging.getLogger("hearsay.api")
 
-_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+SECURITY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+"""Of every answer."""
 
 
 def body_of(request: Request) -> bytes:
@@ -29,8 +35,8 @@ def body_of(request: Request) -> bytes:
     return cast(bytes, request.scope[_BODY])
 
 
-class BodyLimit:
-    """Reads the body whole, bounded in bytes and seconds, before anything is decided about it."""
+class RequestLimits:
+    """Bounds the header fields, and reads the body whole, bounded in bytes and seconds, before anything is decided."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -39,6 +45,9 @@ class BodyLimit:
         """Read the body, then pass the request on."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        # What arrives in one piece is parsed before the server bounds it.
+        if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > LARGEST_HEADERS:
+            return await _answer(Problem.MALFORMED, HEADERS_REFUSED, scope, receive, send)
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _read_body(receive)
@@ -66,7 +75,7 @@ class FaultBarrier:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
             await send(message)
 
         try:

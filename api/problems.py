@@ -28,7 +28,7 @@ class Problem(Enum):
     NOT_RELEASED = ("figure-not-released", 404, "There is no released figure for this window")
     NO_RELEASE = ("no-release", 404, "Nothing was released yet")
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "This address doesn't take that method")
-    TOO_SLOW = ("request-too-slow", 408, "The request's body didn't arrive in time")
+    TOO_SLOW = ("request-too-slow", 408, "The request didn't arrive in time")
     CONSENT_TEXT_OUTDATED = ("consent-text-outdated", 409, "This version of the consent text is not in force")
     REPORT_CONFLICT = ("report-conflict", 409, "Another report of this device is there for this window")
     WINDOW_NOT_OPEN = ("window-not-open", 409, "No reports are taken for this window")

@@ -7,7 +7,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +43,17 @@ def running_api(
     command += ["--plain-http"] if certificate is None else _tls_options(*certificate)
     # Whatever kills this process ends the API's standard input, and with it the API.
     command += ["--stop-with-input", "--database", database_url, "--registry", str(registry), "--keys", str(keys)]
+    with running_server(command, log) as url:
+        yield url
+
+
+@contextmanager
+def running_server(command: Sequence[str], log: Path) -> Iterator[str]:
+    """Start a server of ours, yield the address that it prints as ``{"url": ...}``, and stop it at the end.
+
+    Raises:
+        UnreachableError: It didn't start; the log's last line says why.
+    """
     with log.open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own program, no shell
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=_environment()
@@ -68,7 +79,7 @@ def _wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
     line = process.stdout.readline() if ready else b""
     if not line:
         said = log.read_text("utf-8", errors="replace").strip().splitlines()
-        raise UnreachableError(f"the API didn't start: {said[-1] if said else 'it said nothing'}")
+        raise UnreachableError(f"the server didn't start: {said[-1] if said else 'it said nothing'}")
     return str(json.loads(line)["url"])
 
 

@@ -16,14 +16,13 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from api.http_protocol import BoundedProtocol
+from api.limits import LARGEST_HEADERS
 from api.settings import Binding
 from models.errors import BadInputError, RefusedError, UnreachableError
 
 GRACE_SECONDS = 10
 """How long requests that run may go on after the signal to end."""
-
-LARGEST_HEADERS = 32 * 1024
-"""Bytes of all header fields of one request."""
 
 
 def open_socket(binding: Binding) -> socket.socket:
@@ -89,7 +88,7 @@ def configuration(app: FastAPI, binding: Binding) -> uvicorn.Config:
     """
     return uvicorn.Config(
         app,
-        http="h11",  # it bounds the header fields
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -95,11 +95,11 @@ def require_session(connection: Connection, claims: AccessClaims, now: datetime)
     return role
 
 
-def _person(request: Request) -> PersonDoor:
+async def _person(request: Request) -> PersonDoor:
     return PersonDoor(request, Role.PERSON)
 
 
-def _operator(request: Request) -> PersonDoor:
+async def _operator(request: Request) -> PersonDoor:
     return PersonDoor(request, Role.OPERATOR)
 
 

@@ -128,11 +128,11 @@ class Door:
                 repository.use_nonce(connection, signature.device_id, signature.nonce, _forget_at(signature))
 
 
-def _signed(request: Request) -> Door:
+async def _signed(request: Request) -> Door:
     return Door(request, None)
 
 
-def _signed_for_statistics(request: Request) -> Door:
+async def _signed_for_statistics(request: Request) -> Door:
     return Door(request, Purpose.STATISTICS)
 
 

@@ -29,8 +29,7 @@ def read_texts() -> list[TextAnswer]:
 
 @router.post(
     "",
-    responses=SIGNED
-    | problems(Problem.CONSENT_TEXT_OUTDATED, Problem.GUARDIAN_MISSING, Problem.MALFORMED, Problem.INVALID),
+    responses=SIGNED | problems(Problem.CONSENT_TEXT_OUTDATED, Problem.GUARDIAN_MISSING, Problem.INVALID),
     openapi_extra=SIGNED_OPERATION,
 )
 def give_consent(consent: ConsentRequest, door: SignedDoor, request: Request) -> ConsentAnswer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from api.tables import consents
 from models.domain.consent import Purpose
@@ -29,6 +29,14 @@ class LedgerEntry:
     guardian_record: str | None = None
 
 
+_LAST_ENTRY = (
+    select(consents)
+    .where(consents.c.device_id == bindparam("device"), consents.c.purpose == bindparam("purpose"))
+    .order_by(consents.c.id.desc())
+    .limit(1)
+)
+
+
 def append_entry(connection: Connection, device_id: str, entry: LedgerEntry) -> None:
     """Add an entry to a device's ledger."""
     connection.execute(
@@ -47,12 +55,7 @@ def append_entry(connection: Connection, device_id: str, entry: LedgerEntry) -> 
 
 def last_entry(connection: Connection, device_id: str, purpose: Purpose) -> LedgerEntry | None:
     """Return what holds now for a device and purpose, ``None`` where nothing was ever said."""
-    row = connection.execute(
-        select(consents)
-        .where(consents.c.device_id == device_id, consents.c.purpose == purpose.value)
-        .order_by(consents.c.id.desc())
-        .limit(1)
-    ).first()
+    row = connection.execute(_LAST_ENTRY, {"device": device_id, "purpose": purpose.value}).first()
     if row is None:
         return None
     return LedgerEntry(

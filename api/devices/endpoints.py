@@ -29,7 +29,7 @@ from models.privacy.secure_aggregation.identity import certify_identity
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
 
-_BAD_KEYS = (Problem.KEYS_TAKEN, Problem.KEYS_REFUSED, Problem.MALFORMED, Problem.INVALID)
+_BAD_KEYS = (Problem.KEYS_TAKEN, Problem.KEYS_REFUSED, Problem.INVALID)
 
 
 @router.post("", status_code=201, responses=problems(*_BAD_KEYS, Problem.DATABASE_UNAVAILABLE))

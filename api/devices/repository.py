@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from api.database import insert_if_absent
 from api.devices.vault import SealedSecret
@@ -36,6 +36,19 @@ class StoredKeys:
     registration: str | None
 
 
+_SECRETS = (
+    select(
+        devices.c.sealed_secret,
+        devices.c.encryption_key,
+        next_secrets.c.sealed_secret,
+        next_secrets.c.encryption_key,
+    )
+    .outerjoin(next_secrets, next_secrets.c.device_id == devices.c.id)
+    .where(devices.c.id == bindparam("device"))
+    .with_for_update(key_share=True, of=devices)
+)
+
+
 def add_device(connection: Connection, device_id: str, secret: SealedSecret) -> None:
     """Store a new device."""
     connection.execute(insert(devices).values(id=device_id, sealed_secret=secret.sealed, encryption_key=secret.key_id))
@@ -46,17 +59,7 @@ def find_secrets(connection: Connection, device_id: str) -> StoredSecrets | None
 
     Until the transaction ends, other requests of the same device wait: a report can't slip past a withdrawal.
     """
-    row = connection.execute(
-        select(
-            devices.c.sealed_secret,
-            devices.c.encryption_key,
-            next_secrets.c.sealed_secret,
-            next_secrets.c.encryption_key,
-        )
-        .outerjoin(next_secrets, next_secrets.c.device_id == devices.c.id)
-        .where(devices.c.id == device_id)
-        .with_for_update(key_share=True, of=devices)
-    ).first()
+    row = connection.execute(_SECRETS, {"device": device_id}).first()
     if row is None:
         return None
     sealed, key_id, next_sealed, next_key_id = row

@@ -27,7 +27,7 @@ RecordId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["7c9e6679f3d
 @router.post(
     "",
     status_code=201,
-    responses=FOR_OPERATORS | problems(Problem.MALFORMED, Problem.INVALID),
+    responses=FOR_OPERATORS | problems(Problem.INVALID),
     openapi_extra=BEARER_OPERATION,
 )
 def record_guardian(wanted: GuardianRequest, operator: Operator) -> GuardianAnswer:

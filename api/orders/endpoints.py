@@ -31,7 +31,6 @@ Limit = Annotated[int, Query(ge=1, le=200, description="Orders of one answer.")]
         Problem.NOT_FOUND,
         Problem.STATE_CHANGED,
         Problem.STATE_MISSING,
-        Problem.MALFORMED,
         Problem.INVALID,
         Problem.DATABASE_UNAVAILABLE,
         Problem.NOT_READY,

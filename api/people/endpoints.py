@@ -37,7 +37,6 @@ DeviceId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["5b0f2d0c9e6
 _ASKS_PASSWORD = (
     Problem.LOGIN_REFUSED,
     Problem.TOO_MANY_ATTEMPTS,
-    Problem.MALFORMED,
     Problem.INVALID,
     Problem.DATABASE_UNAVAILABLE,
 )
@@ -51,7 +50,6 @@ _ASKS_PASSWORD = (
         Problem.NAME_TAKEN,
         Problem.PASSWORD_REFUSED,
         Problem.TOO_MANY_ATTEMPTS,
-        Problem.MALFORMED,
         Problem.INVALID,
         Problem.DATABASE_UNAVAILABLE,
     ),
@@ -73,7 +71,7 @@ def log_in(given: NameAndPassword, request: Request, response: Response) -> Toke
 
 @router.post(
     "/sessions/refresh",
-    responses=problems(Problem.SESSION_OVER, Problem.MALFORMED, Problem.INVALID, Problem.DATABASE_UNAVAILABLE),
+    responses=problems(Problem.SESSION_OVER, Problem.INVALID, Problem.DATABASE_UNAVAILABLE),
 )
 def refresh(given: RefreshRequest, request: Request, response: Response) -> TokenAnswer:
     """Get new tokens for the refresh token that came last; with an older one the session ends."""

@@ -70,7 +70,7 @@ class Throttle:
         )
 
     def _count(self, what: str) -> int:
-        statement = dialect_insert(self._connection, throttle_counts).values(
+        statement = dialect_insert(self._connection.dialect.name, throttle_counts).values(
             period=self._period, subject=self._subject(what), attempts=1
         )
         counted = statement.on_conflict_do_update(

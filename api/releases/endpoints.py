@@ -28,7 +28,7 @@ _CONTENT: Responses = {
 _TAGGED: Responses = {
     200: {"headers": {"ETag": {"description": "Names what is answered.", "schema": {"type": "string"}}}}
 }
-_FILE = _CONTENT | problems(Problem.NOT_FOUND, Problem.MALFORMED, Problem.RANGE_REFUSED, Problem.INVALID)
+_FILE = _CONTENT | problems(Problem.NOT_FOUND, Problem.RANGE_REFUSED, Problem.INVALID)
 
 
 @router.get(

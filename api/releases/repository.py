@@ -69,16 +69,16 @@ def read_releases(registry: Path) -> tuple[PublishedRelease, ...]:
     """Return all releases, the oldest first; none where nothing was released yet.
 
     Raises:
-        RegistryUnreadableError: The metadata is damaged.
+        RegistryUnreadableError: The metadata is damaged, or names files that aren't there.
     """
     metadata = registry / "metadata"
     try:
+        if not (metadata / "timestamp.json").exists():
+            return ()
         timestamp = _signed(metadata / "timestamp.json")
         snapshot = _signed(metadata / f"{timestamp['meta']['snapshot.json']['version']}.snapshot.json")
         releases = _signed(metadata / f"{snapshot['meta']['releases.json']['version']}.releases.json")
         return _describe_all(releases["targets"])
-    except FileNotFoundError:
-        return ()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RegistryUnreadableError from error
 

@@ -6,11 +6,12 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Executable, Row, bindparam, delete, func, insert, select, update
 
-from api.database import insert_if_absent
+from api.database import dialect_insert, insert_if_absent
 from api.tables import figures, reports, windows
 from models.domain.window import Window
 from models.privacy.local_randomiser import Answer, LocalRandomiser, ShareEstimate
@@ -57,14 +58,21 @@ class Figure:
         return LocalRandomiser(tuple(self.counts), self.epsilon)
 
 
+_WINDOW = select(windows.c.state).where(windows.c.name == bindparam("window"))
+_WINDOW_SHARED, _WINDOW_ALONE = _WINDOW.with_for_update(read=True), _WINDOW.with_for_update()
+
+
 def lock_window(connection: Connection, window: Window, *, exclusive: bool) -> WindowState:
     """Return a window's state and keep others from closing it (shared) or from reporting on it (exclusive).
 
     The lock lasts until the transaction ends; SQLite has one writer anyway.
     """
-    insert_if_absent(connection, windows, name=window.name, state=WindowState.OPEN.value, reports=0)
-    statement = select(windows.c.state).where(windows.c.name == window.name).with_for_update(read=not exclusive)
-    return WindowState(connection.execute(statement).scalar_one())
+    statement = _WINDOW_ALONE if exclusive else _WINDOW_SHARED
+    state = connection.execute(statement, {"window": window.name}).scalar()
+    if state is None:
+        insert_if_absent(connection, windows, name=window.name, state=WindowState.OPEN.value, reports=0)
+        state = connection.execute(statement, {"window": window.name}).scalar_one()
+    return WindowState(state)
 
 
 def state_of(connection: Connection, window: Window) -> WindowState | None:
@@ -90,11 +98,31 @@ def close_window(connection: Connection, window: Window, state: WindowState, rep
 
 
 def insert_report(connection: Connection, device_id: str, report: Report) -> bool:
-    """Store a report; false where the device has one for that window already."""
-    answer = json.dumps(report.answer, separators=(",", ":"))
-    return insert_if_absent(
-        connection, reports, device_id=device_id, window=report.window.name, metric=report.metric, answer=answer
+    """Store a report and keep others from closing its window until the transaction ends.
+
+    Returns:
+        False where the window isn't open or wasn't reported on yet, or the device has a report for it already.
+    """
+    row = {
+        "device_id": device_id,
+        "metric": report.metric,
+        "answer": json.dumps(report.answer, separators=(",", ":")),
+        "window": report.window.name,
+    }
+    return connection.execute(_insert_report(connection.dialect.name), row).rowcount == 1
+
+
+@cache
+def _insert_report(dialect: str) -> Executable:
+    told = (bindparam(name, type_=reports.c[name].type) for name in ("device_id", "metric", "answer"))
+    row = (
+        select(*told, windows.c.name)
+        .where(windows.c.name == bindparam("window"), windows.c.state == WindowState.OPEN.value)
+        .with_for_update(read=True)
     )
+    names = ["device_id", "metric", "answer", "window"]
+    statement = dialect_insert(dialect, reports).from_select(names, row).on_conflict_do_nothing()
+    return statement.execution_options(preserve_rowcount=True)
 
 
 def find_report(connection: Connection, device_id: str, window: Window) -> Report | None:

