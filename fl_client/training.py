@@ -17,7 +17,7 @@ from models.detector.plain_classifier import BatchMemory, MemoryMaker, PlainClas
 from models.domain.training import CallSteps, LocalTask
 from models.privacy.clipping import clip_factor, update_norm
 from models.privacy.randomness import seeded_generator
-from models.privacy.vectors import Arrays, unflatten
+from models.privacy.vectors import unflatten
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class LocalResult:
     """What training on a device came to.
 
     Attributes:
-        update: Trained minus global parameters, clipped. The only thing that leaves the device.
+        update: Trained minus global parameters, clipped, shape (P,). The only thing that leaves the device.
         norm: L2 norm before clipping. Stays on the device; a simulator may look.
         call_steps: DP-SGD steps that were taken, ``None`` where calls are not protected or there are none.
     """
 
-    update: Arrays
+    update: NDArray[np.float32]
     norm: float
     call_steps: CallSteps | None
 
@@ -86,8 +86,7 @@ def train_on_device(
     generator = _generator(task, device)
     spoken = [call for call in calls if len(call.embedded)]
     if not spoken:
-        zeros = {name: np.zeros_like(array) for name, array in global_parameters.items()}
-        return LocalResult(zeros, 0.0, None)
+        return LocalResult(np.zeros(sum(array.size for array in global_parameters.values()), np.float32), 0.0, None)
     cut, steps = _cut(spoken, task, generator), None
     if task.call_privacy is None:
         trained = _train_plainly(global_parameters, cut, task, generator, make_memory)
@@ -97,8 +96,8 @@ def train_on_device(
         write_parameters(network, global_parameters)
         steps = train_privately(network, batch.embedded, batch.lengths, batch.labels, task, generator)
         trained = np.concatenate([array.ravel() for array in read_parameters(network).values()])
-    update, norm = _clipped_difference(trained, global_parameters, task.clip_norm)
-    return LocalResult(update, norm, steps)
+    norm = _make_update(trained, global_parameters, task.clip_norm)
+    return LocalResult(trained, norm, steps)
 
 
 def _generator(task: LocalTask, device: int) -> np.random.Generator:
@@ -139,14 +138,13 @@ def _train_plainly(
     return network.values.numpy()
 
 
-def _clipped_difference(
+def _make_update(
     trained: NDArray[np.float32], start: Mapping[str, NDArray[np.float32]], clip_norm: float | None
-) -> tuple[Arrays, float]:
-    """Turn trained parameters, shape (P,), into the update, in their own memory."""
-    update = unflatten(trained, start)
-    for name, array in update.items():
+) -> float:
+    """Turn trained parameters, shape (P,), into the clipped update where they stand; return its norm before."""
+    for name, array in unflatten(trained, start).items():
         array -= start[name]
     norm = update_norm(trained)
     if clip_norm is not None and norm > clip_norm:
         trained *= clip_factor(norm, clip_norm)
-    return update, norm
+    return norm

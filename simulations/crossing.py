@@ -86,9 +86,9 @@ def _copied(content: RecordDict) -> RecordDict:
     copied = RecordDict()
     for name, record in content.items():
         if isinstance(record, ArrayRecord):
-            copied[name] = record.copy()
+            copied[name] = twin = record.copy()
             for array_name, array in record.items():
-                copied.array_records[name][array_name] = copy(array)
+                twin[array_name] = copy(array)
         else:
             copied[name] = deepcopy(record)
     return copied
