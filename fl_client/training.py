@@ -17,7 +17,6 @@ from models.detector.plain_classifier import BatchMemory, MemoryMaker, PlainClas
 from models.domain.training import CallSteps, LocalTask
 from models.privacy.clipping import clip_factor, update_norm
 from models.privacy.randomness import seeded_generator
-from models.privacy.vectors import unflatten
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +87,11 @@ def train_on_device(
     if not spoken:
         return LocalResult(np.zeros(sum(array.size for array in global_parameters.values()), np.float32), 0.0, None)
     cut, steps = _cut(spoken, task, generator), None
+    labels = np.array([call.label for call in spoken], np.float32)
     if task.call_privacy is None:
-        trained = _train_plainly(global_parameters, cut, task, generator, make_memory)
+        trained = _train_plainly(global_parameters, cut, labels, task, generator, make_memory)
     else:
-        batch = _pad(cut)
+        batch = _pad(cut, labels)
         network = Classifier(batch.embedded.shape[2])
         write_parameters(network, global_parameters)
         steps = train_privately(network, batch.embedded, batch.lengths, batch.labels, task, generator)
@@ -106,35 +106,35 @@ def _generator(task: LocalTask, device: int) -> np.random.Generator:
     return seeded_generator(task.seed, task.round_number, device, "local training")
 
 
-def _cut(calls: Sequence[LabelledWords], task: LocalTask, generator: np.random.Generator) -> list[LabelledWords]:
-    """Cut each call after a random number of words, as a growing call is judged before its end."""
+def _cut(calls: Sequence[LabelledWords], task: LocalTask, generator: np.random.Generator) -> list[NDArray[np.float32]]:
+    """Return each call's words up to a random number of them, as a growing call is judged before its end."""
     ends = generator.integers(task.shortest_words, task.longest_words + 1, size=len(calls))
-    return [LabelledWords(call.embedded[:end], call.label) for call, end in zip(calls, ends, strict=True)]
+    return [call.embedded[:end] for call, end in zip(calls, ends.tolist(), strict=True)]
 
 
-def _pad(calls: Sequence[LabelledWords]) -> Batch:
-    lengths = [len(call.embedded) for call in calls]
-    embedded = np.zeros((len(calls), max(lengths), calls[0].embedded.shape[1]), dtype=np.float32)  # (N, T, D)
-    for row, call in enumerate(calls):
-        embedded[row, : lengths[row]] = call.embedded
-    labels = torch.tensor([float(call.label) for call in calls])
-    return Batch(torch.from_numpy(embedded), torch.tensor(lengths), labels)
+def _pad(calls: Sequence[NDArray[np.float32]], labels: NDArray[np.float32]) -> Batch:
+    lengths = [len(words) for words in calls]
+    embedded = np.zeros((len(calls), max(lengths), calls[0].shape[1]), dtype=np.float32)  # (N, T, D)
+    for row, words in enumerate(calls):
+        embedded[row, : lengths[row]] = words
+    return Batch(torch.from_numpy(embedded), torch.tensor(lengths), torch.from_numpy(labels))
 
 
 def _train_plainly(
     start: Mapping[str, NDArray[np.float32]],
-    calls: Sequence[LabelledWords],
+    calls: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.float32],
     task: LocalTask,
     generator: np.random.Generator,
     make_memory: MemoryMaker,
 ) -> NDArray[np.float32]:
-    network = PlainClassifier(start, calls[0].embedded.shape[1], make_memory)
+    network = PlainClassifier(start, calls[0].shape[1], make_memory)
     for _ in range(task.epochs):
-        order = [calls[place] for place in generator.permutation(len(calls))]
+        order = generator.permutation(len(calls))
         for first in range(0, len(order), task.batch_calls):
             batch = order[first : first + task.batch_calls]
-            labels = torch.tensor([float(call.label) for call in batch])
-            network.step([call.embedded for call in batch], labels, task.vishing_weight, task.learning_rate)
+            words, of_batch = [calls[place] for place in batch.tolist()], torch.from_numpy(labels[batch])
+            network.step(words, of_batch, task.vishing_weight, task.learning_rate)
     return network.values.numpy()
 
 
@@ -142,8 +142,7 @@ def _make_update(
     trained: NDArray[np.float32], start: Mapping[str, NDArray[np.float32]], clip_norm: float | None
 ) -> float:
     """Turn trained parameters, shape (P,), into the clipped update where they stand; return its norm before."""
-    for name, array in unflatten(trained, start).items():
-        array -= start[name]
+    trained -= np.concatenate([array.ravel() for array in start.values()])
     norm = update_norm(trained)
     if clip_norm is not None and norm > clip_norm:
         trained *= clip_factor(norm, clip_norm)

@@ -129,5 +129,5 @@ def _copied(content: RecordDict) -> RecordDict:
         copied[name] = twin = record.copy()
         for key, value in record.items():
             if isinstance(value, Array | list):  # all other values can't be changed
-                twin[key] = copy(value)
+                twin[key] = copy(value)  # type: ignore[assignment]  # of the record's own kind
     return copied
