@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fl_client.guard import Guard
 from fl_client.training import LabelledWords, train_on_device
 from models.detector.plain_classifier import BatchMemory, MemoryMaker
-from models.domain.messages import METRICS, MODEL, TASK, UPDATE, task_from_values
+from models.domain.messages import METRICS, MODEL, TASK, UPDATE, VECTOR, task_from_values
 from models.errors import ProtocolRefusedError, TaskRefusedError
 from models.npy import read_npy, write_npy
 from models.privacy.vectors import Arrays
@@ -73,19 +73,12 @@ def arrays_of(record: ArrayRecord) -> Arrays:
     return {name: _numbers_of(array) for name, array in record.items()}
 
 
-def record_of(arrays: Arrays) -> ArrayRecord:
-    """Return NumPy arrays as a record, in order."""
-    record = ArrayRecord()  # filled one by one: Flower's constructor would copy each array's description once more
-    for name, array in arrays.items():
-        record[name] = Array(str(array.dtype), array.shape, SType.NUMPY, write_npy(array))
-    return record
-
-
 def _numbers_of(array: Array) -> NDArray[np.float32]:
     read = read_npy(array.data, array.shape)
     return array.numpy() if read is None else read
 
 
-def _reply(update: Arrays) -> RecordDict:
+def _reply(update: NDArray[np.float32]) -> RecordDict:
     """The update and nothing else of the device: no loss, no norm, no count of its calls."""
-    return RecordDict({UPDATE: record_of(update), METRICS: MetricRecord({"num-examples": 1})})
+    record = ArrayRecord({VECTOR: Array(str(update.dtype), update.shape, SType.NUMPY, write_npy(update))})
+    return RecordDict({UPDATE: record, METRICS: MetricRecord({"num-examples": 1})})

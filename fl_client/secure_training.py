@@ -22,7 +22,7 @@ from models.privacy.secure_aggregation.device import DeviceRound
 from models.privacy.secure_aggregation.identity import Identity
 from models.privacy.secure_aggregation.session import Session, digest_model, digest_task
 from models.privacy.secure_vector import VectorCode
-from models.privacy.vectors import Arrays, flatten
+from models.privacy.vectors import Arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _train(model: Arrays, opened: OpenRound, admission: Admission, device: int) 
     assert task.clip_norm is not None
     result = train_on_device(model, admission.calls, replace(task, clip_norm=None, secure=None), device)
     admission.require_covered(result.call_steps)
-    update = flatten(result.update)
+    update = result.update.astype(np.float64)
     code = VectorCode(len(update), task.clip_norm, opened.session.terms, opened.session.digest())
     return code.encode(update, _noise_source(task, device)), result.norm
 

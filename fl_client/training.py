@@ -17,7 +17,6 @@ from models.detector.plain_classifier import BatchMemory, MemoryMaker, PlainClas
 from models.domain.training import CallSteps, LocalTask
 from models.privacy.clipping import clip_factor, update_norm
 from models.privacy.randomness import seeded_generator
-from models.privacy.vectors import Arrays, unflatten
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,12 @@ class LocalResult:
     """What training on a device came to.
 
     Attributes:
-        update: Trained minus global parameters, clipped. The only thing that leaves the device.
+        update: Trained minus global parameters, clipped, shape (P,). The only thing that leaves the device.
         norm: L2 norm before clipping. Stays on the device; a simulator may look.
         call_steps: DP-SGD steps that were taken, ``None`` where calls are not protected or there are none.
     """
 
-    update: Arrays
+    update: NDArray[np.float32]
     norm: float
     call_steps: CallSteps | None
 
@@ -86,19 +85,19 @@ def train_on_device(
     generator = _generator(task, device)
     spoken = [call for call in calls if len(call.embedded)]
     if not spoken:
-        zeros = {name: np.zeros_like(array) for name, array in global_parameters.items()}
-        return LocalResult(zeros, 0.0, None)
+        return LocalResult(np.zeros(sum(array.size for array in global_parameters.values()), np.float32), 0.0, None)
     cut, steps = _cut(spoken, task, generator), None
+    labels = np.array([call.label for call in spoken], np.float32)
     if task.call_privacy is None:
-        trained = _train_plainly(global_parameters, cut, task, generator, make_memory)
+        trained = _train_plainly(global_parameters, cut, labels, task, generator, make_memory)
     else:
-        batch = _pad(cut)
+        batch = _pad(cut, labels)
         network = Classifier(batch.embedded.shape[2])
         write_parameters(network, global_parameters)
         steps = train_privately(network, batch.embedded, batch.lengths, batch.labels, task, generator)
         trained = np.concatenate([array.ravel() for array in read_parameters(network).values()])
-    update, norm = _clipped_difference(trained, global_parameters, task.clip_norm)
-    return LocalResult(update, norm, steps)
+    norm = _make_update(trained, global_parameters, task.clip_norm)
+    return LocalResult(trained, norm, steps)
 
 
 def _generator(task: LocalTask, device: int) -> np.random.Generator:
@@ -107,46 +106,44 @@ def _generator(task: LocalTask, device: int) -> np.random.Generator:
     return seeded_generator(task.seed, task.round_number, device, "local training")
 
 
-def _cut(calls: Sequence[LabelledWords], task: LocalTask, generator: np.random.Generator) -> list[LabelledWords]:
-    """Cut each call after a random number of words, as a growing call is judged before its end."""
+def _cut(calls: Sequence[LabelledWords], task: LocalTask, generator: np.random.Generator) -> list[NDArray[np.float32]]:
+    """Return each call's words up to a random number of them, as a growing call is judged before its end."""
     ends = generator.integers(task.shortest_words, task.longest_words + 1, size=len(calls))
-    return [LabelledWords(call.embedded[:end], call.label) for call, end in zip(calls, ends, strict=True)]
+    return [call.embedded[:end] for call, end in zip(calls, ends.tolist(), strict=True)]
 
 
-def _pad(calls: Sequence[LabelledWords]) -> Batch:
-    lengths = [len(call.embedded) for call in calls]
-    embedded = np.zeros((len(calls), max(lengths), calls[0].embedded.shape[1]), dtype=np.float32)  # (N, T, D)
-    for row, call in enumerate(calls):
-        embedded[row, : lengths[row]] = call.embedded
-    labels = torch.tensor([float(call.label) for call in calls])
-    return Batch(torch.from_numpy(embedded), torch.tensor(lengths), labels)
+def _pad(calls: Sequence[NDArray[np.float32]], labels: NDArray[np.float32]) -> Batch:
+    lengths = [len(words) for words in calls]
+    embedded = np.zeros((len(calls), max(lengths), calls[0].shape[1]), dtype=np.float32)  # (N, T, D)
+    for row, words in enumerate(calls):
+        embedded[row, : lengths[row]] = words
+    return Batch(torch.from_numpy(embedded), torch.tensor(lengths), torch.from_numpy(labels))
 
 
 def _train_plainly(
     start: Mapping[str, NDArray[np.float32]],
-    calls: Sequence[LabelledWords],
+    calls: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.float32],
     task: LocalTask,
     generator: np.random.Generator,
     make_memory: MemoryMaker,
 ) -> NDArray[np.float32]:
-    network = PlainClassifier(start, calls[0].embedded.shape[1], make_memory)
+    network = PlainClassifier(start, calls[0].shape[1], make_memory)
     for _ in range(task.epochs):
-        order = [calls[place] for place in generator.permutation(len(calls))]
+        order = generator.permutation(len(calls))
         for first in range(0, len(order), task.batch_calls):
             batch = order[first : first + task.batch_calls]
-            labels = torch.tensor([float(call.label) for call in batch])
-            network.step([call.embedded for call in batch], labels, task.vishing_weight, task.learning_rate)
+            words, of_batch = [calls[place] for place in batch.tolist()], torch.from_numpy(labels[batch])
+            network.step(words, of_batch, task.vishing_weight, task.learning_rate)
     return network.values.numpy()
 
 
-def _clipped_difference(
+def _make_update(
     trained: NDArray[np.float32], start: Mapping[str, NDArray[np.float32]], clip_norm: float | None
-) -> tuple[Arrays, float]:
-    """Turn trained parameters, shape (P,), into the update, in their own memory."""
-    update = unflatten(trained, start)
-    for name, array in update.items():
-        array -= start[name]
+) -> float:
+    """Turn trained parameters, shape (P,), into the clipped update where they stand; return its norm before."""
+    trained -= np.concatenate([array.ravel() for array in start.values()])
     norm = update_norm(trained)
     if clip_norm is not None and norm > clip_norm:
         trained *= clip_factor(norm, clip_norm)
-    return update, norm
+    return norm

@@ -6,7 +6,6 @@ Sources: McMahan et al. 2018 (DP-FedAvg, fixed-denominator estimator); Hsu et al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from models.errors import UpdateRefusedError
 from models.privacy.adaptive_clipping import UNCLIPPED_BELOW, noised_share, update_noise_multiplier
 from models.privacy.clipping import SPACINGS_PER_NORM, clip_update, to_grid, update_norm
 from models.privacy.randomness import GaussianSource
-from models.privacy.vectors import flatten, require_same_layout
+from models.privacy.vectors import require_vector
 
 TOLERATED_EXCESS = 1e-3
 """A device clips in float32, so its norm may pass the limit by rounding. More is not rounding."""
@@ -45,27 +44,28 @@ class UpdateSum:
     Updates lie on a grid of whole numbers, so their sum is exact and doesn't depend on the order in which they come.
     """
 
-    def __init__(self, like: Mapping[str, NDArray[np.float32]], clip_norm: float | None) -> None:
+    def __init__(self, parameters: int, clip_norm: float | None) -> None:
         """Start at zero.
 
         Args:
-            like: The global model's arrays; every update must have their names, shapes and type.
+            parameters: Of the global model; every update must have as many.
             clip_norm: Largest L2 norm of an update; ``None`` where persons are not protected.
         """
-        self._like, self._clip_norm = like, clip_norm
+        self._clip_norm = clip_norm
         self._spacing = (1.0 if clip_norm is None else clip_norm) / SPACINGS_PER_NORM
         self._largest_norm = LARGEST_UNCLIPPED_NORM if clip_norm is None else clip_norm * (1 + TOLERATED_EXCESS)
-        self._sum = np.zeros(sum(array.size for array in like.values()), dtype=np.int64)
+        self._sum = np.zeros(parameters, dtype=np.int64)
         self.folded = 0
         self._unclipped = 0
 
-    def fold(self, update: Mapping[str, NDArray[np.float32]]) -> None:
-        """Add one device's update.
+    def fold(self, update: NDArray[np.float32]) -> None:
+        """Add one device's update, shape (P,).
 
         Raises:
-            UpdateRefusedError: Another layout, a value that is not finite, or a norm above the limit. The sum stays.
+            UpdateRefusedError: Another shape or type, a value that is not finite, or a norm above the limit. The sum
+                stays.
         """
-        vector, norm = checked_vector(update, self._like, self._largest_norm)
+        vector, norm = checked_vector(update, self._sum.size, self._largest_norm)
         if self._clip_norm is not None:
             vector = clip_update(vector, self._clip_norm, norm)
             self._unclipped += norm < self._clip_norm * UNCLIPPED_BELOW
@@ -110,15 +110,15 @@ class UpdateSum:
 
 
 def checked_vector(
-    update: Mapping[str, NDArray[np.float32]], like: Mapping[str, NDArray[np.float32]], largest_norm: float
+    update: NDArray[np.float32], parameters: int, largest_norm: float
 ) -> tuple[NDArray[np.float64], float]:
-    """Return an update as one vector of shape (P,), and its L2 norm.
+    """Return an update of shape (P,) in doubles, and its L2 norm.
 
     Raises:
-        UpdateRefusedError: Another layout, a value that is not finite, or a norm above the limit.
+        UpdateRefusedError: Another shape or type, a value that is not finite, or a norm above the limit.
     """
-    require_same_layout(update, like)
-    vector = flatten(update)
+    require_vector(update, parameters)
+    vector = update.astype(np.float64)
     norm = update_norm(vector)
     if norm > largest_norm:
         raise UpdateRefusedError("too_large")

@@ -16,12 +16,12 @@ from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from models.domain.messages import MODEL, TASK, UPDATE, task_to_values
+from models.domain.messages import MODEL, TASK, UPDATE, VECTOR, task_to_values
 from models.domain.round import ReplyFate
 from models.domain.training import LocalTask
 from models.errors import UpdateRefusedError
 from models.npy import read_npy
-from models.privacy.vectors import Arrays, require_same_layout
+from models.privacy.vectors import Arrays, require_vector
 
 MESSAGES_AT_ONCE = 16
 """Messages pushed before replies are taken in: bounds the replies that wait in memory."""
@@ -55,8 +55,8 @@ class Updates(Protocol):
         """Updates taken in."""
         ...
 
-    def fold(self, update: Arrays) -> None:
-        """Take in one update, or raise ``UpdateRefusedError``."""
+    def fold(self, update: NDArray[np.float32]) -> None:
+        """Take in one update, shape (P,), or raise ``UpdateRefusedError``."""
         ...
 
 
@@ -129,7 +129,7 @@ class Replies:
 
 
 def fold_replies(
-    replies: Iterable[Message], asked: int, total: Updates, like: Arrays, round_number: int
+    replies: Iterable[Message], asked: int, total: Updates, parameters: int, round_number: int
 ) -> dict[ReplyFate, int]:
     """Fold every usable reply into ``total`` and count what became of each device.
 
@@ -139,10 +139,10 @@ def fold_replies(
         replies: As they come.
         asked: Devices of the cohort; those without a reply are counted, too.
         total: Takes in the updates.
-        like: The global model's arrays, which every update's must be like.
+        parameters: Of the global model; every update must have as many.
         round_number: Replies to another round are refused.
     """
-    fates = Counter(_fold(reply, total, like, str(round_number)) for reply in replies)
+    fates = Counter(_fold(reply, total, parameters, str(round_number)) for reply in replies)
     fates[ReplyFate.NO_REPLY] += asked - fates.total()
     return {fate: count for fate, count in fates.items() if count}
 
@@ -165,39 +165,38 @@ def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
-def _fold(reply: Message, total: Updates, like: Arrays, round_name: str) -> ReplyFate:
+def _fold(reply: Message, total: Updates, parameters: int, round_name: str) -> ReplyFate:
     if reply.has_error():
         return ReplyFate.NO_REPLY if reply.error.code in _LOST else ReplyFate.FAILED
     if reply.metadata.group_id != round_name:
         return ReplyFate.WRONG_ROUND
     try:
-        total.fold(_update_in(reply, like))
+        total.fold(_update_in(reply, parameters))
     except UpdateRefusedError as refused:
         return ReplyFate(refused.fate)
     return ReplyFate.FOLDED
 
 
-def _update_in(reply: Message, like: Arrays) -> Arrays:
-    """Return the arrays of a reply. Nothing larger than the model is read.
+def _update_in(reply: Message, parameters: int) -> NDArray[np.float32]:
+    """Return the vector of a reply. Nothing larger than the model is read.
 
     Raises:
-        UpdateRefusedError: The reply holds no update, another layout, too many bytes, or bytes that are no array.
+        UpdateRefusedError: The reply holds no update, another shape, too many bytes, or bytes that are no array.
     """
-    record = reply.content.array_records.get(UPDATE)
-    if record is None or list(record) != list(like):
+    record = reply.content.get(UPDATE)
+    if not isinstance(record, ArrayRecord) or list(record) != [VECTOR]:
         raise UpdateRefusedError(ReplyFate.WRONG_KEYS)
-    arrays = {name: read_npy(array.data, like[name].shape) for name, array in record.items()}
-    usual = {name: array for name, array in arrays.items() if array is not None}
-    return usual if len(usual) == len(arrays) else _parsed(record, like)
+    usual = read_npy(record[VECTOR].data, (parameters,))
+    return _parsed(record[VECTOR], parameters) if usual is None else usual
 
 
-def _parsed(record: ArrayRecord, like: Arrays) -> Arrays:
-    """Return arrays that were written otherwise than we write them."""
-    require_same_layout({name: _claimed(array) for name, array in record.items()}, like)
-    if any(len(array.data) > like[name].nbytes + LONGEST_HEADER for name, array in record.items()):
+def _parsed(array: Array, parameters: int) -> NDArray[np.float32]:
+    """Return a vector that was written otherwise than we write it."""
+    require_vector(_claimed(array), parameters)
+    if len(array.data) > np.dtype(np.float32).itemsize * parameters + LONGEST_HEADER:
         raise UpdateRefusedError(ReplyFate.TOO_LARGE)
     try:
-        return {name: array.numpy() for name, array in record.items()}
+        return array.numpy()
     except Exception as error:  # NumPy's reader raises a dozen types on crafted bytes; none may stop the round
         raise UpdateRefusedError(ReplyFate.WRONG_SHAPE) from error
 

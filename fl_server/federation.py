@@ -191,11 +191,12 @@ class Federation:
         plan, number = self._plan, state.round_number + 1
         if plan.task.secure is not None:
             return *self._collect_securely(grid, cohort, state), 0
-        total = UpdateSum(self._start, state.clip_norm) if plan.robust is None else RobustMean(self._start, plan.robust)
+        size = state.model.size
+        total = UpdateSum(size, state.clip_norm) if plan.robust is None else RobustMean(size, plan.robust)
         waiting = Waiting(plan.deadline_seconds, plan.patience_seconds, lambda: total.folded < plan.quorum)
         task = plan.task_of(number, state.clip_norm)
         replies = Replies(grid, cohort, self._arrays(state.model), task, waiting, self._surroundings.clock)
-        fates = fold_replies(self._noting(number, replies), len(cohort), total, self._start, number)
+        fates = fold_replies(self._noting(number, replies), len(cohort), total, size, number)
         return total, fates, replies.sent_again
 
     def _collect_securely(

@@ -8,7 +8,6 @@ updates by more than the clipping norm over the cohort, so noise for persons exc
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +16,9 @@ from flwr.serverapp.strategy import FedAvg, FedMedian, FedTrimmedAvg, MultiKrum
 from numpy.typing import NDArray
 
 from fl_server.aggregation import LARGEST_UNCLIPPED_NORM, checked_vector
-from models.domain.messages import METRICS, UPDATE
+from models.domain.messages import METRICS, UPDATE, VECTOR
 from models.domain.round import RobustRule
 from models.errors import UsageError
-from models.privacy.vectors import flatten
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +61,23 @@ class RobustPlan:
 class RobustMean:
     """One round's updates, kept one by one until the rule is applied. Memory grows with the cohort."""
 
-    def __init__(self, like: Mapping[str, NDArray[np.float32]], plan: RobustPlan) -> None:
-        """Start without updates; see `UpdateSum` for ``like``."""
-        self._like, self._plan = like, plan
-        self._kept: list[Mapping[str, NDArray[np.float32]]] = []
+    def __init__(self, parameters: int, plan: RobustPlan) -> None:
+        """Start without updates; see `UpdateSum` for ``parameters``."""
+        self._parameters, self._plan = parameters, plan
+        self._kept: list[NDArray[np.float32]] = []
 
     @property
     def folded(self) -> int:
         """Updates kept."""
         return len(self._kept)
 
-    def fold(self, update: Mapping[str, NDArray[np.float32]]) -> None:
-        """Keep one device's update.
+    def fold(self, update: NDArray[np.float32]) -> None:
+        """Keep one device's update, shape (P,).
 
         Raises:
             UpdateRefusedError: As in `UpdateSum.fold`.
         """
-        checked_vector(update, self._like, LARGEST_UNCLIPPED_NORM)
+        checked_vector(update, self._parameters, LARGEST_UNCLIPPED_NORM)
         self._kept.append(update)
 
     def mean(self) -> NDArray[np.float64]:
@@ -87,11 +85,10 @@ class RobustMean:
         messages = [_as_reply(update) for update in self._kept]
         arrays, _ = self._plan.strategy(len(messages)).aggregate_train(0, messages)
         assert arrays is not None
-        return flatten({name: arrays[name].numpy() for name in self._like})
+        return arrays[VECTOR].numpy().astype(np.float64)
 
 
-def _as_reply(update: Mapping[str, NDArray[np.float32]]) -> Message:
+def _as_reply(update: NDArray[np.float32]) -> Message:
     """Return the message that Flower's rules read; the number of examples is the same for all."""
-    arrays = ArrayRecord({name: Array(array) for name, array in update.items()})
-    content = RecordDict({UPDATE: arrays, METRICS: MetricRecord({"num-examples": 1})})
+    content = RecordDict({UPDATE: ArrayRecord({VECTOR: Array(update)}), METRICS: MetricRecord({"num-examples": 1})})
     return Message(content, dst_node_id=1, message_type="train")

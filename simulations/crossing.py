@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass
 
-from flwr.app import ArrayRecord, Message, RecordDict
+from flwr.app import Array, ArrayRecord, Message, RecordDict
 from flwr.app.message import make_message
 from flwr.common.serde import message_from_proto, message_to_proto, recorddict_from_proto, recorddict_to_proto
 from flwr.common.serde_utils import metadata_from_proto, metadata_to_proto
 from flwr.proto.message_pb2 import Message as ProtoMessage
+from flwr.proto.recorddict_pb2 import Array as ProtoArray
+
+CONTENT, ITEMS, KEY, VALUE, DATA = 2, 1, 1, 2, 4
+"""Numbers of the fields that hold a message's content, a record's items, an item's key and value, an array's bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class MessageWriter:
             return Crossing(message_to_bytes(message), b"")
         if message.content is not self._content:
             self._content = message.content
-            self._written = ProtoMessage(content=recorddict_to_proto(message.content)).SerializeToString()
-        return Crossing(ProtoMessage(metadata=metadata_to_proto(message.metadata)).SerializeToString(), self._written)
+            self._written = b"".join(_content(message.content))
+        return Crossing(_head(message), self._written)
 
 
 class MessageReader:
@@ -73,6 +77,8 @@ class MessageReader:
 
 def message_to_bytes(message: Message) -> bytes:
     """Return a message as it crosses a socket."""
+    if message.has_content():
+        return b"".join((_head(message), *_content(message.content)))
     crossing: bytes = message_to_proto(message).SerializeToString()
     return crossing
 
@@ -82,13 +88,46 @@ def message_from_bytes(crossing: bytes) -> Message:
     return message_from_proto(ProtoMessage.FromString(crossing))
 
 
+def _head(message: Message) -> bytes:
+    head: bytes = ProtoMessage(metadata=metadata_to_proto(message.metadata)).SerializeToString()
+    return head
+
+
+def _content(content: RecordDict) -> list[bytes]:
+    """Return the field of a message that holds its content, in parts.
+
+    What `recorddict_to_proto` writes, but for arrays' numbers, which Protocol Buffers would copy several times.
+    """
+    parts = []
+    for name, record in content.items():
+        if isinstance(record, ArrayRecord):
+            arrays = [part for named in record.items() for part in _field(ITEMS, *_array(*named))]
+            parts += _field(ITEMS, *_field(KEY, name.encode()), *_field(VALUE, *arrays))
+        else:
+            parts.append(recorddict_to_proto(RecordDict({name: record})).SerializeToString())
+    return _field(CONTENT, *parts)
+
+
+def _array(name: str, array: Array) -> list[bytes]:
+    described = ProtoArray(dtype=array.dtype, shape=array.shape, stype=array.stype).SerializeToString()
+    return [*_field(KEY, name.encode()), *_field(VALUE, described, *_field(DATA, array.data))]
+
+
+def _field(number: int, *parts: bytes) -> list[bytes]:
+    """Return a field of bytes in parts: tag, length, value (Protocol Buffers, "Encoding", length-delimited records)."""
+    length, size = sum(map(len, parts)), bytearray([number << 3 | 2])
+    while length > 127:
+        size.append(length & 127 | 128)
+        length >>= 7
+    size.append(length)
+    return [bytes(size), *parts]
+
+
 def _copied(content: RecordDict) -> RecordDict:
     copied = RecordDict()
     for name, record in content.items():
-        if isinstance(record, ArrayRecord):
-            copied[name] = record.copy()
-            for array_name, array in record.items():
-                copied.array_records[name][array_name] = copy(array)
-        else:
-            copied[name] = deepcopy(record)
+        copied[name] = twin = record.copy()
+        for key, value in record.items():
+            if isinstance(value, Array | list):  # all other values can't be changed
+                twin[key] = copy(value)  # type: ignore[assignment]  # of the record's own kind
     return copied

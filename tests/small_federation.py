@@ -71,6 +71,9 @@ def start_parameters() -> Arrays:
     return read_parameters(Classifier(DIMENSIONS))
 
 
+PARAMETERS = sum(array.size for array in start_parameters().values())
+
+
 def some_calls(count: int, seed: int = 0) -> list[LabelledWords]:
     """Return labelled calls of random numbers in the place of embedded words, each longer than the task cuts."""
     generator = np.random.default_rng(seed)

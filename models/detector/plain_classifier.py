@@ -157,4 +157,4 @@ def _layout(dimensions: int) -> dict[str, torch.Size]:
 def _split(vector: Tensor, dimensions: int) -> _Layers:
     shapes = [*list(_layout(dimensions).values())[:4], torch.Size((2, HIDDEN + 1))]
     parts = torch.split(vector, [shape.numel() for shape in shapes])
-    return _Layers(*(part.view(shape) for part, shape in zip(parts, shapes, strict=True)))
+    return _Layers(*(part.view(*shape) for part, shape in zip(parts, shapes, strict=True)))

@@ -95,12 +95,13 @@ class Recurrence:
         backward.arriving[: self._words] = hidden_gradients
         self._set_factors(backward)
         cell, later = self._scratch.zero_(), None
+        cell_of_gates = cell.unsqueeze(1)
         for word in reversed(backward.by_word[: self._words]):
             gradients, to_cell, to_hidden, slopes, forgets, arriving = word
             if later is not None:
                 arriving.addmm_(later, from_hidden)
             cell.addcmul_(arriving, slopes)
-            to_cell.mul_(cell.unsqueeze(1))
+            to_cell.mul_(cell_of_gates)
             to_hidden.mul_(arriving)
             cell.mul_(forgets)
             later = gradients

@@ -18,6 +18,9 @@ TASK = "task"
 UPDATE = "update"
 """Record of the update in a reply."""
 
+VECTOR = "vector"
+"""The one array of an update: all its numbers, float32, shape (P,), in the order of the request's model."""
+
 METRICS = "metrics"
 """Record in a reply that Flower's message format asks for; it says the constant 1 for every device."""
 

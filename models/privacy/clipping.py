@@ -50,8 +50,9 @@ def update_norm(update: NDArray[np.float32] | NDArray[np.float64]) -> float:
         UpdateRefusedError: The norm is not finite.
     """
     with np.errstate(over="ignore"):
+        doubles = update.astype(np.float64, copy=False)  # at once: einsum would take longer to cast piece by piece
         # Not BLAS: its sum depends on the number of threads, and a seeded run must not.
-        norm = math.sqrt(float(np.einsum("p,p->", update, update, dtype=np.float64)))
+        norm = math.sqrt(float(np.einsum("p,p->", doubles, doubles)))
     if not math.isfinite(norm):
         raise UpdateRefusedError("not_finite")
     return norm

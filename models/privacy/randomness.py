@@ -109,4 +109,6 @@ class SeededGaussian:
 
 def seeded_generator(seed: int, round_number: int, device: int, purpose: str) -> np.random.Generator:
     """Return the generator of one purpose on one device in one round. Equal arguments give equal streams."""
-    return np.random.default_rng([seed, round_number, device, zlib.crc32(purpose.encode())])
+    words = [seed, round_number, device, zlib.crc32(purpose.encode())]
+    # NumPy makes the same stream of both, and takes an array of words at once.
+    return np.random.default_rng(np.array(words, np.uint32) if max(words) < 2**32 else words)

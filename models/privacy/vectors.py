@@ -31,16 +31,13 @@ def unflatten(vector: NDArray[np.float32] | NDArray[np.float64], like: Mapping[s
     }
 
 
-def require_same_layout(arrays: Mapping[str, NDArray[np.float32]], like: Mapping[str, NDArray[np.float32]]) -> None:
-    """Refuse arrays whose names, order, shapes or type differ from ``like``.
+def require_vector(update: NDArray[np.float32], parameters: int) -> None:
+    """Refuse what is no float32 vector of so many numbers.
 
     Raises:
-        UpdateRefusedError: With the fate ``wrong_keys``, ``wrong_shape`` or ``wrong_type``.
+        UpdateRefusedError: With the fate ``wrong_shape`` or ``wrong_type``.
     """
-    if list(arrays) != list(like):
-        raise UpdateRefusedError("wrong_keys")
-    for name, array in arrays.items():
-        if array.shape != like[name].shape:
-            raise UpdateRefusedError("wrong_shape")
-        if array.dtype.str != like[name].dtype.str:
-            raise UpdateRefusedError("wrong_type")
+    if update.shape != (parameters,):
+        raise UpdateRefusedError("wrong_shape")
+    if update.dtype != np.float32:
+        raise UpdateRefusedError("wrong_type")

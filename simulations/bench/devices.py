@@ -91,14 +91,15 @@ class Rounds:
     def run(self) -> None:
         """Run a round: every device trains, the model moves."""
         self._number += 1
-        task, total = replace(TASK, round_number=self._number), UpdateSum(self._model, CLIP_NORM)
+        model = flatten(self._model)
+        task, total = replace(TASK, round_number=self._number), UpdateSum(model.size, CLIP_NORM)
         replies = Replies(
             self._grid, list(self._grid.get_node_ids()), self._model, task, Waiting(DEADLINE_SECONDS), Clock()
         )
-        fates = fold_replies(replies, COHORT, total, self._model, self._number)
+        fates = fold_replies(replies, COHORT, total, model.size, self._number)
         assert fates == {ReplyFate.FOLDED: COHORT}, fates
         mean = total.private_mean(PRIVACY, SystemGaussian(), None)
-        self._model = unflatten(flatten(self._model) + mean, self._model)
+        self._model = unflatten(model + mean, self._model)
 
 
 def measure() -> list[Row]:

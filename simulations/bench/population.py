@@ -20,6 +20,7 @@ from models.detector.embedding import quantise_rows
 from models.detector.parameters import read_parameters
 from models.domain.call import Call, Label
 from models.domain.round import ReplyFate
+from models.privacy.vectors import flatten
 from models.text.ngrams import NgramScheme
 from simulations.bench.device_calls import CALLS, CLIP_NORM, COHORT, DIMENSIONS, WORDS
 from simulations.bench.devices import DEADLINE_SECONDS, TASK
@@ -65,11 +66,12 @@ def _dealt_calls() -> list[list[Call]]:
 def _run_rounds(grid: WorkerGrid) -> None:
     torch.manual_seed(1)
     model, generator = read_parameters(Classifier(DIMENSIONS)), np.random.default_rng(3)
+    size = flatten(model).size
     for number in range(1, ROUNDS + 1):
         cohort = generator.choice(grid.get_node_ids(), COHORT, replace=False).tolist()
         task = replace(TASK, round_number=number)
         replies = Replies(grid, cohort, model, task, Waiting(DEADLINE_SECONDS), Clock())
-        fates = fold_replies(replies, COHORT, UpdateSum(model, CLIP_NORM), model, number)
+        fates = fold_replies(replies, COHORT, UpdateSum(size, CLIP_NORM), size, number)
         assert fates == {ReplyFate.FOLDED: COHORT}, fates
 
 

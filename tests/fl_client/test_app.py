@@ -13,12 +13,12 @@ from fl_client.app import OWN_ROUND, arrays_of, build_client_app
 from fl_client.guard import simulation_guard
 from fl_client.ledger import IN_MEMORY, LedgerStore
 from fl_client.training import LabelledWords
-from models.domain.messages import METRICS, MODEL, TASK, UPDATE, task_to_values
+from models.domain.messages import METRICS, MODEL, TASK, UPDATE, VECTOR, task_to_values
 from models.domain.training import CallSteps, LocalTask
 from models.errors import BudgetSpentError
 from simulations.grid import InProcessGrid
 from tests.secure_federation import secure_plan
-from tests.small_federation import CALL_PRIVACY, empty_context, same_arrays, some_calls, start_parameters
+from tests.small_federation import CALL_PRIVACY, PARAMETERS, empty_context, same_arrays, some_calls, start_parameters
 from tests.small_federation import TASK as SMALL_TASK
 
 COUNTS = [0, 1, 20]
@@ -54,7 +54,8 @@ def test_a_reply_carries_the_update_and_nothing_else(task, calls):
     reply, _ = ask(task, calls)
     assert not reply.has_error()
     assert sorted(reply.content) == sorted([UPDATE, METRICS])
-    assert list(reply.content.array_records[UPDATE]) == list(start_parameters())
+    assert list(reply.content.array_records[UPDATE]) == [VECTOR]
+    assert reply.content.array_records[UPDATE][VECTOR].shape == (PARAMETERS,)
     assert dict(reply.content.metric_records[METRICS]) == {"num-examples": 1}
 
 

@@ -25,7 +25,6 @@ from models.privacy.randomness import SystemWords
 from models.privacy.secure_aggregation import wire
 from models.privacy.secure_aggregation.session import digest_model
 from models.privacy.secure_vector import VectorCode
-from models.privacy.vectors import flatten
 from simulations.grid import InProcessGrid
 from tests.secure_federation import ENROLMENT, secure_plan
 from tests.small_federation import DEVICES, TestClock, empty_context, some_calls, start_parameters
@@ -89,7 +88,7 @@ def test_a_masked_vector_reveals_nothing_and_what_is_beneath_would(crossed):
     messages, _ = crossed
     task = PLAN.task_of(1, 1.0)
     model = start_parameters()
-    update = flatten(train_on_device(model, some_calls(6), replace(task, clip_norm=None, secure=None), 0).update)
+    update = train_on_device(model, some_calls(6), replace(task, clip_norm=None, secure=None), 0).update.astype(float)
     code = VectorCode(len(update), task.clip_norm, task.secure, b"s" * 32)
     assert not looks_random(code.encode(update, SystemWords()))  # the negative control: noised, but not masked
     vectors = masked_vectors(messages)

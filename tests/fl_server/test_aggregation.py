@@ -19,7 +19,6 @@ from tests.noise_scale import is_gaussian_noise
 
 SIZE = 20_000
 CLIP_NORM = 0.5
-LIKE = {"weight": np.zeros(SIZE, np.float32)}
 
 PRIVACY = PersonPrivacy(
     clip_norm=CLIP_NORM,
@@ -43,7 +42,7 @@ class NoNoise:
 
 
 def small_sum(clip_norm: float | None = None) -> UpdateSum:
-    return UpdateSum({"weight": np.zeros(3, np.float32)}, clip_norm)
+    return UpdateSum(3, clip_norm)
 
 
 def seeded() -> SeededGaussian:
@@ -56,7 +55,7 @@ def test_the_sum_is_the_same_in_any_order(updates, data):
     for order in (updates, data.draw(st.permutations(updates))):
         total = small_sum()
         for update in order:
-            total.fold({"weight": update})
+            total.fold(update)
         totals.append(total.mean())
     assert totals[0].tobytes() == totals[1].tobytes()
 
@@ -65,7 +64,7 @@ def test_the_sum_is_the_same_in_any_order(updates, data):
 def test_the_plain_mean_is_the_mean_to_the_grids_spacing(updates):
     total = small_sum()
     for update in updates:
-        total.fold({"weight": update})
+        total.fold(update)
     assert total.mean() == pytest.approx(np.mean(np.array(updates, np.float64), axis=0), abs=1 / SPACINGS_PER_NORM)
 
 
@@ -75,18 +74,18 @@ def test_the_mean_of_nobody_is_zero():
 
 def test_an_update_that_passes_the_norm_by_rounding_is_clipped_and_one_beyond_is_too_large():
     total = small_sum(CLIP_NORM)
-    total.fold({"weight": np.array([CLIP_NORM * 1.0005, 0, 0], np.float32)})
+    total.fold(np.array([CLIP_NORM * 1.0005, 0, 0], np.float32))
     assert 0 < total.mean()[0] <= CLIP_NORM
     with pytest.raises(UpdateRefusedError) as refused:
-        total.fold({"weight": np.array([CLIP_NORM * 1.01, 0, 0], np.float32)})
+        total.fold(np.array([CLIP_NORM * 1.01, 0, 0], np.float32))
     assert refused.value.fate == "too_large"
 
 
 def test_without_clipping_a_finite_update_that_would_overflow_the_sum_is_too_large():
     total = small_sum()
-    total.fold({"weight": np.array([LARGEST_UNCLIPPED_NORM, 0, 0], np.float32)})
+    total.fold(np.array([LARGEST_UNCLIPPED_NORM, 0, 0], np.float32))
     with pytest.raises(UpdateRefusedError) as refused:
-        total.fold({"weight": np.array([1e30, 0, 0], np.float32)})
+        total.fold(np.array([1e30, 0, 0], np.float32))
     assert refused.value.fate == "too_large"
     assert total.mean()[0] == LARGEST_UNCLIPPED_NORM
 
@@ -103,9 +102,9 @@ def test_without_clipping_a_finite_update_that_would_overflow_the_sum_is_too_lar
 )
 def test_a_refused_update_leaves_the_sum_as_it_was(bad):
     total = small_sum(CLIP_NORM)
-    total.fold({"weight": np.array([0.25, 0, 0], np.float32)})
+    total.fold(np.array([0.25, 0, 0], np.float32))
     with pytest.raises(UpdateRefusedError):
-        total.fold({"weight": bad.astype(np.float32)})
+        total.fold(bad.astype(np.float32))
     assert total.folded == 1
     assert np.array_equal(total.mean(), [0.25, 0, 0])
 
@@ -113,7 +112,7 @@ def test_a_refused_update_leaves_the_sum_as_it_was(bad):
 def test_the_private_mean_divides_by_the_target_cohort_and_not_by_the_replies():
     total = small_sum(CLIP_NORM)
     for _ in range(10):
-        total.fold({"weight": np.array([0.25, 0, 0], np.float32)})
+        total.fold(np.array([0.25, 0, 0], np.float32))
     assert total.private_mean(PRIVACY, NoNoise(), None)[0] == pytest.approx(10 * 0.25 / 1_000)
     assert total.private_mean(PRIVACY, NoNoise(), 20)[0] == pytest.approx(10 * 0.25 / 20)
 
@@ -122,7 +121,7 @@ def test_the_private_mean_divides_by_the_target_cohort_and_not_by_the_replies():
 @pytest.mark.parametrize("simulated_cohort", [None, 20])
 def test_noise_on_the_mean_is_that_of_the_target_cohort(source, simulated_cohort):
     """Multiplier 2 times norm 0.5 over 1,000 devices: 0.001, also where 20 stand for the 1,000."""
-    noise = UpdateSum(LIKE, CLIP_NORM).private_mean(PRIVACY, source(), simulated_cohort)
+    noise = UpdateSum(SIZE, CLIP_NORM).private_mean(PRIVACY, source(), simulated_cohort)
     assert is_gaussian_noise(noise, 2.0 * 0.5 / 1_000)
 
 
@@ -130,20 +129,20 @@ def test_noise_on_the_mean_is_that_of_the_target_cohort(source, simulated_cohort
 @pytest.mark.parametrize("simulated_cohort", [None, 20])
 def test_noise_wrong_by_30_percent_is_caught(wrong, simulated_cohort):
     privacy = replace(PRIVACY, noise_multiplier=wrong * PRIVACY.noise_multiplier)
-    noise = UpdateSum(LIKE, CLIP_NORM).private_mean(privacy, seeded(), simulated_cohort)
+    noise = UpdateSum(SIZE, CLIP_NORM).private_mean(privacy, seeded(), simulated_cohort)
     assert not is_gaussian_noise(noise, 2.0 * 0.5 / 1_000)
 
 
 def one_persons_reach() -> float:
     """Return how far one person moves what noise is added to, in L2 norm, on the grid where it is added."""
     generator = np.random.default_rng(0)
-    total = UpdateSum(LIKE, CLIP_NORM)
+    total = UpdateSum(SIZE, CLIP_NORM)
     for _ in range(5):
         update = generator.normal(size=SIZE)
-        total.fold({"weight": (update * CLIP_NORM / np.linalg.norm(update)).astype(np.float32)})
+        total.fold((update * CLIP_NORM / np.linalg.norm(update)).astype(np.float32))
     before = total.private_mean(PRIVACY, NoNoise(), None)
     update = generator.normal(size=SIZE)
-    total.fold({"weight": (update * 1.0005 * CLIP_NORM / np.linalg.norm(update)).astype(np.float32)})
+    total.fold((update * 1.0005 * CLIP_NORM / np.linalg.norm(update)).astype(np.float32))
     return float(np.linalg.norm(total.private_mean(PRIVACY, NoNoise(), None) - before) * PRIVACY.cohort)
 
 
@@ -161,7 +160,7 @@ def test_with_an_adaptive_clip_the_updates_get_the_noise_that_leaves_the_count_i
     """Multiplier 2, count's noise 1.25: the sum's multiplier is (2^-2 - 2.5^-2)^-1/2 = 3.333 times norm 0.5 / 1,000."""
     adaptive = AdaptiveClipping(quantile=0.5, learning_rate=0.2, bit_noise=1.25, smallest=0.1, largest=1.0)
     privacy = replace(PRIVACY, adaptive=adaptive)
-    noise = UpdateSum(LIKE, CLIP_NORM).private_mean(privacy, seeded(), None)
+    noise = UpdateSum(SIZE, CLIP_NORM).private_mean(privacy, seeded(), None)
     assert is_gaussian_noise(noise, 10 / 3 * 0.5 / 1_000)
     assert not is_gaussian_noise(noise, 2.0 * 0.5 / 1_000)
 
@@ -170,14 +169,14 @@ def test_clipped_updates_are_told_by_their_length_and_counted_under_noise():
     total = small_sum(CLIP_NORM)
     adaptive = AdaptiveClipping(quantile=0.5, learning_rate=0.2, bit_noise=50.0, smallest=0.1, largest=1.0)
     for norm in (0.1, 0.2, 0.0, CLIP_NORM):
-        total.fold({"weight": np.array([norm, 0, 0], np.float32)})
+        total.fold(np.array([norm, 0, 0], np.float32))
     privacy = replace(PRIVACY, adaptive=adaptive, cohort=4)
     assert total.noised_unclipped_share(privacy, NoNoise(), None) == pytest.approx(3 / 4)
 
 
 def test_noised_sums_lie_on_the_grid_so_that_low_bits_tell_nothing():
-    total = UpdateSum(LIKE, CLIP_NORM)
-    total.fold({"weight": np.full(SIZE, CLIP_NORM / SIZE, np.float32)})
+    total = UpdateSum(SIZE, CLIP_NORM)
+    total.fold(np.full(SIZE, CLIP_NORM / SIZE, np.float32))
     spacings = total.private_mean(PRIVACY, seeded(), None) * PRIVACY.cohort / CLIP_NORM * SPACINGS_PER_NORM
     assert np.abs(spacings - np.rint(spacings)).max() < 1e-4
 

@@ -16,12 +16,14 @@ from fl_client.app import build_client_app
 from fl_client.guard import simulation_guard
 from fl_server.aggregation import UpdateSum
 from fl_server.collecting import Replies, Waiting, fold_replies
-from models.domain.messages import UPDATE
+from models.domain.messages import UPDATE, VECTOR
 from models.domain.round import ReplyFate
+from models.privacy.vectors import unflatten
 from simulations.grid import InProcessGrid
 from tests.small_federation import (
     DEVICES,
     EVERYBODY,
+    PARAMETERS,
     TASK,
     TestClock,
     Watcher,
@@ -110,23 +112,27 @@ def as_objects(arrays):
     return {name: array.view(np.int32).astype("V4") for name, array in arrays.items()}
 
 
-def drop_last(arrays):
-    return dict(list(arrays.items())[:-1])
+def layer_by_layer(arrays):
+    """All the numbers that were asked for, in the arrays of the model."""
+    return unflatten(arrays[VECTOR], start_parameters())
 
 
-def rename_first(arrays):
-    return {("other" if place == 0 else name): array for place, (name, array) in enumerate(arrays.items())}
+def with_numbers(change):
+    """Return a spoil that sends other numbers than the update's under its name."""
+    return with_arrays(lambda arrays: {VECTOR: change(arrays[VECTOR])})
 
 
 SPOILS = {
     "NaN": (with_first_value(np.nan), ReplyFate.NOT_FINITE),
     "infinity": (with_first_value(np.inf), ReplyFate.NOT_FINITE),
     "above the norm": (with_first_value(5.0), ReplyFate.TOO_LARGE),
-    "flat shapes": (with_arrays(lambda arrays: {n: a.ravel() for n, a in arrays.items()}), ReplyFate.WRONG_SHAPE),
-    "another name": (with_arrays(rename_first), ReplyFate.WRONG_KEYS),
-    "a name missing": (with_arrays(drop_last), ReplyFate.WRONG_KEYS),
+    "a matrix": (with_numbers(lambda vector: vector.reshape(1, -1)), ReplyFate.WRONG_SHAPE),
+    "a number missing": (with_numbers(lambda vector: vector[:-1]), ReplyFate.WRONG_SHAPE),
+    "a number too many": (with_numbers(lambda vector: np.append(vector, vector[:1])), ReplyFate.WRONG_SHAPE),
+    "another name": (with_arrays(lambda arrays: {"other": arrays[VECTOR]}), ReplyFate.WRONG_KEYS),
     "a name too many": (with_arrays(lambda arrays: arrays | {"more": np.zeros(1, np.float32)}), ReplyFate.WRONG_KEYS),
-    "another order": (with_arrays(lambda arrays: dict(reversed(arrays.items()))), ReplyFate.WRONG_KEYS),
+    "the model's names": (with_arrays(layer_by_layer), ReplyFate.WRONG_KEYS),
+    "another byte order": (with_numbers(lambda vector: vector.astype(">f4")), ReplyFate.WRONG_TYPE),
     "another type": (with_arrays(double_everything), ReplyFate.WRONG_TYPE),
     "nothing at all": (with_arrays(lambda arrays: {}), ReplyFate.WRONG_KEYS),
     "rubbish bytes": (with_bytes(b"rubbish"), ReplyFate.WRONG_SHAPE),
@@ -192,10 +198,10 @@ def slow_grid(silent: Iterable[int]) -> SlowGrid:
 
 def collect(grid, deadline_seconds: float = 10.0, patience_seconds: float = 0.0, quorum: int = 0, time=None):
     """Ask everybody once; return the fates, the sum and how long it took by the clock that was passed in."""
-    time, total, model = time or TestClock(), UpdateSum(start_parameters(), TASK.clip_norm), start_parameters()
+    time, total, model = time or TestClock(), UpdateSum(PARAMETERS, TASK.clip_norm), start_parameters()
     waiting = Waiting(deadline_seconds, patience_seconds, lambda: total.folded < quorum)
     replies = Replies(grid, grid.get_node_ids(), model, TASK, waiting, time.clock())
-    fates = fold_replies(replies, DEVICES, total, model, TASK.round_number)
+    fates = fold_replies(replies, DEVICES, total, PARAMETERS, TASK.round_number)
     assert replies.sent_again == getattr(grid, "echoed", 0)
     return fates, total, time.time
 
@@ -233,9 +239,9 @@ def test_the_deadline_holds_while_messages_are_still_being_sent():
     """Sixteen are sent at once, a second each: after 20 of 40 s of devices, nobody else is asked."""
     time = TestClock()
     grid, model = TimeTakingGrid(time, 40), start_parameters()
-    total = UpdateSum(model, TASK.clip_norm)
+    total = UpdateSum(PARAMETERS, TASK.clip_norm)
     replies = Replies(grid, grid.get_node_ids(), model, TASK, Waiting(20.0), time.clock())
-    fates = fold_replies(replies, 40, total, model, TASK.round_number)
+    fates = fold_replies(replies, 40, total, PARAMETERS, TASK.round_number)
     assert fates == {ReplyFate.FOLDED: 32, ReplyFate.NO_REPLY: 8}
 
 
@@ -244,7 +250,7 @@ def test_a_message_lives_as_long_as_its_round_waits():
     grid, model = TimeTakingGrid(time, 20), start_parameters()
     waiting = Waiting(30.0, 5.0, lambda: False)
     replies = Replies(grid, grid.get_node_ids(), model, TASK, waiting, time.clock())
-    fold_replies(replies, 20, UpdateSum(model, TASK.clip_norm), model, TASK.round_number)
+    fold_replies(replies, 20, UpdateSum(PARAMETERS, TASK.clip_norm), PARAMETERS, TASK.round_number)
     assert grid.ttls == [35.0] * 16 + [19.0] * 4
 
 
@@ -255,13 +261,12 @@ def test_the_updates_of_a_large_cohort_are_never_in_memory_together():
         grid, model = InProcessGrid(echo_update(), devices), start_parameters()
         replies = Replies(grid, grid.get_node_ids(), model, TASK, Waiting(10.0), TestClock().clock())
         tracemalloc.start()
-        fold_replies(replies, devices, UpdateSum(model, TASK.clip_norm), model, TASK.round_number)
+        fold_replies(replies, devices, UpdateSum(PARAMETERS, TASK.clip_norm), PARAMETERS, TASK.round_number)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most
 
-    one_update = sum(array.nbytes for array in start_parameters().values())
-    assert peak(400) - peak(40) < 36 * one_update  # 360 more updates would take 360 times as much
+    assert peak(400) - peak(40) < 36 * 4 * PARAMETERS  # 360 more updates would take 360 times as much
 
 
 def echo_update() -> ClientApp:
@@ -270,8 +275,8 @@ def echo_update() -> ClientApp:
 
     @app.train()
     def train(message: Message, _context: Context) -> Message:
-        zeros = {name: Array(np.zeros_like(array)) for name, array in start_parameters().items()}
-        return Message(RecordDict({UPDATE: ArrayRecord(zeros)}), reply_to=message)
+        zeros = Array(np.zeros(PARAMETERS, np.float32))
+        return Message(RecordDict({UPDATE: ArrayRecord({VECTOR: zeros})}), reply_to=message)
 
     return app
 
@@ -335,7 +340,7 @@ def test_failed_nodes_are_told_apart_by_what_they_answer():
 def test_an_empty_cohort_has_no_fates():
     model = start_parameters()
     replies = Replies(small_grid(), [], model, TASK, Waiting(10.0), TestClock().clock())
-    assert fold_replies(replies, 0, UpdateSum(model, 1.0), model, 1) == {}
+    assert fold_replies(replies, 0, UpdateSum(PARAMETERS, 1.0), PARAMETERS, 1) == {}
 
 
 def test_fates_add_up_to_the_devices_that_were_asked(tmp_path):

@@ -434,7 +434,7 @@ def test_a_round_below_the_quorum_leaves_its_place_in_the_tree_empty(tmp_path):
 def test_the_noise_after_an_empty_place_is_that_of_its_own_place():
     plan = replace(TREES, person_privacy=replace(TREES.person_privacy, tree_rounds=3))
     size = flatten(start_parameters()).size
-    nothing = UpdateSum(start_parameters(), 1.0)
+    nothing = UpdateSum(size, 1.0)
     whole, skipping = ServerNoise(plan, size), ServerNoise(plan, size)
     for noise in (whole, skipping):
         noise.prepare(1, 0)

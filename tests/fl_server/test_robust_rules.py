@@ -10,7 +10,7 @@ from flwr.app import Array, ArrayRecord
 
 from fl_server.aggregation import UpdateSum
 from fl_server.robust_rules import RobustMean, RobustPlan
-from models.domain.messages import UPDATE
+from models.domain.messages import UPDATE, VECTOR
 from models.domain.round import ReplyFate, RobustRule
 from models.errors import UpdateRefusedError, UsageError
 from simulations.grid import InProcessGrid
@@ -26,12 +26,12 @@ from tests.small_federation import (
     start_parameters,
 )
 
-LIKE = {"weight": np.zeros((2, 2), np.float32), "bias": np.zeros(1, np.float32)}
+SIZE = 5
 PLAIN = replace(EVERYBODY, person_privacy=None, task=replace(TASK, clip_norm=None), rounds=1)
 
 
-def update(value: float) -> dict[str, np.ndarray]:
-    return {name: np.full_like(array, value) for name, array in LIKE.items()}
+def update(value: float) -> np.ndarray:
+    return np.full(SIZE, value, np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def server_identity():
 
 
 def mean_of(rule: RobustRule, values: list[float], bad_share: float = 0.25) -> np.ndarray:
-    total = RobustMean(LIKE, RobustPlan(rule, bad_share))
+    total = RobustMean(SIZE, RobustPlan(rule, bad_share))
     for value in values:
         total.fold(update(value))
     return total.mean()
@@ -56,14 +56,14 @@ def mean_of(rule: RobustRule, values: list[float], bad_share: float = 0.25) -> n
     ],
 )
 def test_a_rule_gives_what_is_worked_out_by_hand_however_far_the_bad_ones_pull(rule, values, by_hand):
-    assert mean_of(rule, values) == pytest.approx(np.full(5, by_hand), rel=1e-3)
+    assert mean_of(rule, values) == pytest.approx(np.full(SIZE, by_hand), rel=1e-3)
 
 
 @pytest.mark.parametrize("rule", RobustRule)
 def test_bad_devices_move_a_rule_less_than_the_mean(rule):
     generator = np.random.default_rng(0)
     good, bad = list(generator.normal(1.0, 0.1, size=8)), [50.0, 50.0]
-    plain = UpdateSum(LIKE, None)
+    plain = UpdateSum(SIZE, None)
     for value in good + bad:
         plain.fold(update(value))
     assert abs(mean_of(rule, good + bad, 0.2)[0] - 1.0) < 0.2 < abs(plain.mean()[0] - 1.0)
@@ -71,7 +71,7 @@ def test_bad_devices_move_a_rule_less_than_the_mean(rule):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
 def test_an_update_that_is_refused_of_a_sum_is_refused_of_a_rule(bad):
-    total = RobustMean(LIKE, RobustPlan(RobustRule.MEDIAN, 0.2))
+    total = RobustMean(SIZE, RobustPlan(RobustRule.MEDIAN, 0.2))
     with pytest.raises(UpdateRefusedError):
         total.fold(update(bad))
     assert total.folded == 0
@@ -90,8 +90,8 @@ def test_a_share_that_no_rule_bears_is_refused(share):
 
 def poison(reply) -> None:
     """Turn an honest update into one that pushes the other way, ten times as far; it is finite and well formed."""
-    arrays = {name: -10 * array.numpy() for name, array in reply.content.array_records[UPDATE].items()}
-    reply.content[UPDATE] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
+    honest = reply.content.array_records[UPDATE][VECTOR].numpy()
+    reply.content[UPDATE] = ArrayRecord({VECTOR: Array(-10 * honest)})
 
 
 def poisoned_grid() -> InProcessGrid:

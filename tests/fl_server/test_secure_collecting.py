@@ -18,9 +18,8 @@ from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
 from models.privacy.clipping import clip_update
 from models.privacy.secure_vector import VectorCode
-from models.privacy.vectors import flatten
 from tests.secure_federation import ENROLMENT, QUORUM, lose, secure_app, secure_grid, secure_plan
-from tests.small_federation import DEVICES, TestClock, calls_of, start_parameters
+from tests.small_federation import DEVICES, PARAMETERS, TestClock, calls_of, start_parameters
 
 QUIET = secure_plan(noise=1e-4)
 """So little noise that the sum shows."""
@@ -38,11 +37,9 @@ def learned_by(devices) -> np.ndarray:
     task = replace(QUIET.task_of(1, 1.0), clip_norm=None, secure=None)
     code = VectorCode(1, QUIET.task.clip_norm, QUIET.task.secure, b"")
     updates = [
-        flatten(train_on_device(start_parameters(), calls_of(device), task, device).update) for device in devices
+        train_on_device(start_parameters(), calls_of(device), task, device).update.astype(float) for device in devices
     ]
-    return sum(
-        (clip_update(update, code.update_norm) for update in updates), np.zeros_like(flatten(start_parameters()))
-    )
+    return sum((clip_update(update, code.update_norm) for update in updates), np.zeros(PARAMETERS))
 
 
 def is_sum_of(total: SecureTotal, devices) -> bool:

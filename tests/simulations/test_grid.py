@@ -16,7 +16,10 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Error, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
+from flwr.common.serde import message_to_proto
 from flwr.proto.message_pb2 import Message as ProtoMessage
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.command import INTERRUPTED
 from models.errors import UnreachableError
@@ -241,6 +244,17 @@ def test_an_interrupted_run_ends_its_workers_and_says_one_word():
         _, said = run.communicate(timeout=60)
         assert (run.returncode, said) == (INTERRUPTED, "interrupted\n")
         assert all(has_ended(end) for end in ends)
+
+
+@given(sizes=st.lists(st.sampled_from([0, 1, 15, 16, 17, 4000, 5000]), max_size=4), named=st.text(min_size=1))
+def test_a_message_is_written_as_flower_writes_it(sizes, named):
+    """Around 128 and 16,384 bytes a field's length takes another byte."""
+    grid, arrays = InProcessGrid(echo_app(), 1), {f"{named}{n}": np.ones(n, np.float32) for n in sizes}
+    sent = content()
+    sent[named] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
+    sent["task"], sent["metrics"] = ConfigRecord({named: [b"1", b"2"]}), MetricRecord({"rate": 0.5})
+    message = grid.create_message(sent, "train", 1, named)
+    assert message_to_bytes(message) == message_to_proto(message).SerializeToString()
 
 
 def test_a_content_that_many_are_sent_is_written_as_if_each_were_alone():
