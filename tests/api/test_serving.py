@@ -38,7 +38,10 @@ ONE_QUESTION = "2026-11"
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a migrated database and keys."""
-    folder = tmp_path_factory.mktemp("api")
+    return install(tmp_path_factory.mktemp("api"))
+
+
+def install(folder: Path) -> Path:
     assert main(["migrate", *database(folder), "--keys", str(folder / "keys")]) == 0
     return folder
 
@@ -240,16 +243,20 @@ def busy(
     acknowledged: list[Credentials] = []
     with open_connection(address) as connection, ThreadPoolExecutor(4) as pool:
 
-        def act_until_it_is_gone(_: int) -> None:
+        def act_until_it_is_gone() -> None:
             with contextlib.suppress(UnreachableError):
                 while True:
                     acknowledged.append(act(connection))
 
-        running = pool.map(act_until_it_is_gone, range(4))
-        while len(acknowledged) <= 40:
+        running = [pool.submit(act_until_it_is_gone) for _ in range(4)]
+        while len(acknowledged) <= 40 and not any(acting.done() for acting in running):
             os.sched_yield()
-        yield process, acknowledged
-        list(running)
+        try:
+            yield process, acknowledged
+        finally:
+            process.kill()
+            for acting in running:
+                acting.result()
     process.stdout.close()
 
 
@@ -260,8 +267,9 @@ def devices_in(folder: Path, column: str = "id FROM devices") -> set[str]:
 
 @pytest.mark.parametrize(("act", "stored"), [(enrol, "id FROM devices"), (enrol_and_report, "device_id FROM reports")])
 def test_killed_in_the_middle_nothing_that_was_acknowledged_is_lost(
-    installed: Path, act: Callable[[httpx.Client], Credentials], stored: str
+    tmp_path: Path, act: Callable[[httpx.Client], Credentials], stored: str
 ) -> None:
+    installed = install(tmp_path)  # the others' may have closed the window that these devices report on
     with busy(installed, act) as (process, acknowledged):
         process.kill()
         process.wait(10)
