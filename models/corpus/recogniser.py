@@ -15,12 +15,27 @@ _ENDINGS = read_pairs(_TABLES["endings"])
 _HOMOPHONES = read_pairs(_TABLES["homophones"])
 _ALIKE = dict(read_pairs(_TABLES["letters"]))
 
+_HESITATIONS = frozenset(_TABLES["hesitations"])
+
 _DIGITS = dict(zip("공일이삼사오육칠팔구", "0123456789", strict=True))
 _WORDS = {digit: word for word, digit in _DIGITS.items()}
 _VALUES = {"십": 10, "백": 100, "천": 1000}
+_SINO = "[일이삼사오육칠팔구십백천]+"
 _COUNTED = re.compile(
-    r"(?<![가-힣])([일이삼사오육칠팔구십백천]+)"
-    r"(?=[만억](?:\s?[일이삼사오육칠팔구십백천]+)?\s?원|[만억]\s?[일이삼사오육칠팔구십백천]*만\s?원|\s?원|\s점\s|\s?퍼센트|\s개월)"
+    rf"(?<![가-힣])({_SINO})"
+    rf"(?=[만억](?:\s?{_SINO})?\s?원|[만억]\s?[일이삼사오육칠팔구십백천]*만\s?원|\s?원|\s점\s|\s?퍼센트|\s개월)"
+)
+_MONTHS = {"유": 6, "시": 10}
+_MONTH_AND_DAY = re.compile(rf"(?<![가-힣])({_SINO}|유|시)월\s({_SINO})일")
+_NATIVE = {
+    **dict(zip(("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉", "열"), range(1, 11), strict=True)),
+    "열한": 11,
+    "열두": 12,
+}
+_COUNTERS: tuple[str, ...] = tuple(_TABLES["counters"])
+_COUNTED_ONES = re.compile(
+    rf"(?<![가-힣])({'|'.join(sorted(_NATIVE, key=len, reverse=True))})\s({'|'.join(_COUNTERS)})"
+    rf"(?=(?:{'|'.join(_TABLES['after_counters'])})?(?![가-힣]))"
 )
 _DIGIT_RUN = re.compile(r"\d")
 
@@ -63,9 +78,26 @@ def cut_ends(words: Sequence[Word], rng: random.Random, *, longest: int) -> tupl
     return (_cut(allowed, rng), _cut(allowed, rng))
 
 
+def leave_out_hesitations(words: Sequence[Word]) -> list[Word]:
+    """Return the words without sounds of hesitation (음, 어), as recognisers write that learnt from clean transcripts.
+
+    A turn that is nothing else is kept: there the sound is an answer.
+    """
+    return [word for word in words if word not in _HESITATIONS] or list(words)
+
+
 def write_numbers_as_digits(text: str) -> str:
-    """Return a turn with counted numbers as digits, as recognisers write them: 삼천만 원 becomes 3천만 원."""
-    return _COUNTED.sub(lambda found: _as_digits(found[1]), text)
+    """Return a turn with counted numbers as digits, as recognisers write them.
+
+    삼천만 원 becomes 3천만 원, 유월 삼일 6월 3일, and what is counted stands with its number: 세 번 becomes 3번.
+    """
+    dated = _MONTH_AND_DAY.sub(lambda found: f"{_month(found[1])}월 {_value_of(found[2])}일", text)
+    counted = _COUNTED_ONES.sub(lambda found: f"{_NATIVE[found[1]]}{found[2]}", dated)
+    return _COUNTED.sub(lambda found: _as_digits(found[1]), counted)
+
+
+def _month(spoken: str) -> int:
+    return _MONTHS.get(spoken) or _value_of(spoken)
 
 
 def _as_digits(spoken: str) -> str:

@@ -23,6 +23,9 @@ _LONGEST_STUMBLE = 3
 _FILLERS_OF_ONE = 3
 """Fillers that one speaker uses: people have favourites, so their words repeat more than a text's."""
 
+_STUMBLE = 0.15
+"""Share of the hesitations that are the word once more."""
+
 _LONG_TURN = 14
 """Words after which a listener is likely to say something."""
 
@@ -58,7 +61,7 @@ def _hesitating(text: str, rate: float, fillers: Sequence[str], rng: random.Rand
     words = [rng.choice(_OPENERS), first] if opens else [first]
     for place, word in enumerate(rest, start=1):
         if place < len(rest) and rng.random() < rate:
-            stumbles = len(word) <= _LONGEST_STUMBLE and rng.random() < 0.25
+            stumbles = len(word) <= _LONGEST_STUMBLE and rng.random() < _STUMBLE
             words.append(word if stumbles else rng.choice(fillers))
         words.append(word)
     return " ".join(words)
