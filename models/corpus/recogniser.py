@@ -20,10 +20,13 @@ _HESITATIONS = frozenset(_TABLES["hesitations"])
 _DIGITS = dict(zip("공일이삼사오육칠팔구", "0123456789", strict=True))
 _WORDS = {digit: word for word, digit in _DIGITS.items()}
 _VALUES = {"십": 10, "백": 100, "천": 1000}
+_ENDS = rf"(?:{'|'.join(_TABLES['after_counters'])})?(?![가-힣])"
+"""The end of a word, with a particle or without: 사원증 is no number."""
+
 _SINO = "[일이삼사오육칠팔구십백천]+"
 _COUNTED = re.compile(
     rf"(?<![가-힣])({_SINO})"
-    rf"(?=[만억](?:\s?{_SINO})?\s?원|[만억]\s?[일이삼사오육칠팔구십백천]*만\s?원|\s?원|\s점\s|\s?퍼센트|\s개월)"
+    rf"(?=[만억](?:\s?{_SINO})?\s?원|[만억]\s?[일이삼사오육칠팔구십백천]*만\s?원|\s?원{_ENDS}|\s점\s|\s?퍼센트|\s개월)"
 )
 _MONTHS = {"유": 6, "시": 10}
 _MONTH_AND_DAY = re.compile(rf"(?<![가-힣])({_SINO}|유|시)월\s({_SINO})일")
@@ -35,7 +38,7 @@ _NATIVE = {
 _COUNTERS: tuple[str, ...] = tuple(_TABLES["counters"])
 _COUNTED_ONES = re.compile(
     rf"(?<![가-힣])({'|'.join(sorted(_NATIVE, key=len, reverse=True))})\s({'|'.join(_COUNTERS)})"
-    rf"(?=(?:{'|'.join(_TABLES['after_counters'])})?(?![가-힣]))"
+    rf"(?={_ENDS})"
 )
 _DIGIT_RUN = re.compile(r"\d")
 
