@@ -7,17 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 
-from models.corpus.recogniser import (
-    cut_ends,
-    leave_out_hesitations,
-    misrecognise,
-    write_digits_as_words,
-    write_numbers_as_digits,
-)
+from models.corpus.recogniser import cut_ends, leave_out_hesitations, misrecognise
 from models.corpus.scenario import SCENARIOS, Exchange, Scenario, Speaker, Stage, Turn, load_scenarios, read_toml
 from models.corpus.slots import SLOTS_FILE, draw_slots, fill
 from models.corpus.spoken import speak
 from models.corpus.timing import lay_out
+from models.corpus.written_numbers import write_digits_as_words, write_numbers_as_digits
 from models.domain.call import Call, Label, ScamType
 from models.errors import ScenarioFileError, UsageError
 
@@ -26,7 +21,7 @@ _ID_PARTS = 4
 _LONGEST_CUT = 15
 """Words missing at most at either end of a recording."""
 
-_MOST_FILLERS = 0.14
+_MOST_FILLERS = 0.18
 """Fillers a word at most, of a call: they bring the variety of words nearer to that of real calls (docs/corpus.md)."""
 
 _LATE_START = 0.35
@@ -35,7 +30,7 @@ _LATE_START = 0.35
 _LATEST_START = 0.5
 """Share of a call's turns that such a recording lacks at most."""
 
-_NUMBERS_AS_DIGITS = 0.7
+_NUMBERS_AS_DIGITS = 0.8
 _HESITATIONS_LEFT_OUT = 0.6
 """Shares of the calls whose recogniser writes so: published transcripts hold digits, and few 음 and 어."""
 

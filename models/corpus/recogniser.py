@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
@@ -16,31 +15,6 @@ _HOMOPHONES = read_pairs(_TABLES["homophones"])
 _ALIKE = dict(read_pairs(_TABLES["letters"]))
 
 _HESITATIONS = frozenset(_TABLES["hesitations"])
-
-_DIGITS = dict(zip("공일이삼사오육칠팔구", "0123456789", strict=True))
-_WORDS = {digit: word for word, digit in _DIGITS.items()}
-_VALUES = {"십": 10, "백": 100, "천": 1000}
-_ENDS = rf"(?:{'|'.join(_TABLES['after_counters'])})?(?![가-힣])"
-"""The end of a word, with a particle or without: 사원증 is no number."""
-
-_SINO = "[일이삼사오육칠팔구십백천]+"
-_COUNTED = re.compile(
-    rf"(?<![가-힣])({_SINO})"
-    rf"(?=[만억](?:\s?{_SINO})?\s?원|[만억]\s?[일이삼사오육칠팔구십백천]*만\s?원|\s?원{_ENDS}|\s점\s|\s?퍼센트|\s개월)"
-)
-_MONTHS = {"유": 6, "시": 10}
-_MONTH_AND_DAY = re.compile(rf"(?<![가-힣])({_SINO}|유|시)월\s({_SINO})일")
-_NATIVE = {
-    **dict(zip(("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉", "열"), range(1, 11), strict=True)),
-    "열한": 11,
-    "열두": 12,
-}
-_COUNTERS: tuple[str, ...] = tuple(_TABLES["counters"])
-_COUNTED_ONES = re.compile(
-    rf"(?<![가-힣])({'|'.join(sorted(_NATIVE, key=len, reverse=True))})\s({'|'.join(_COUNTERS)})"
-    rf"(?={_ENDS})"
-)
-_DIGIT_RUN = re.compile(r"\d")
 
 Word = str
 Change = Callable[[Word, random.Random], Word]
@@ -87,42 +61,6 @@ def leave_out_hesitations(words: Sequence[Word]) -> list[Word]:
     A turn that is nothing else is kept: there the sound is an answer.
     """
     return [word for word in words if word not in _HESITATIONS] or list(words)
-
-
-def write_numbers_as_digits(text: str) -> str:
-    """Return a turn with counted numbers as digits, as recognisers write them.
-
-    삼천만 원 becomes 3천만 원, 유월 삼일 6월 3일, and what is counted stands with its number: 세 번 becomes 3번.
-    """
-    dated = _MONTH_AND_DAY.sub(lambda found: f"{_month(found[1])}월 {_value_of(found[2])}일", text)
-    counted = _COUNTED_ONES.sub(lambda found: f"{_NATIVE[found[1]]}{found[2]}", dated)
-    return _COUNTED.sub(lambda found: _as_digits(found[1]), counted)
-
-
-def _month(spoken: str) -> int:
-    return _MONTHS.get(spoken) or _value_of(spoken)
-
-
-def _as_digits(spoken: str) -> str:
-    value = _value_of(spoken)
-    return f"{value // 1000}천" if value >= 1000 and value % 1000 == 0 else str(value)
-
-
-def _value_of(spoken: str) -> int:
-    """Return the value of a number below 10,000 that is spoken in Sino-Korean (천이백 is 1200)."""
-    total, digit = 0, 0
-    for syllable in spoken:
-        if syllable in _VALUES:
-            total += max(digit, 1) * _VALUES[syllable]
-            digit = 0
-        else:
-            digit = int(_DIGITS[syllable])
-    return total + digit
-
-
-def write_digits_as_words(text: str) -> str:
-    """Return a turn with digits read out one by one: 010 becomes 공일공."""
-    return _DIGIT_RUN.sub(lambda found: _WORDS[found[0]], text)
 
 
 def _cut(allowed: int, rng: random.Random) -> int:

@@ -27,6 +27,9 @@ _FILLERS_OF_ONE = 3
 _STUMBLE = 0.15
 """Share of the hesitations that are the word once more."""
 
+_RESTARTS = 0.2
+"""Restarts a filler: a speaker says the last two words again, the commonest repair beside fillers (Shriberg, 1994)."""
+
 _LONG_TURN = 14
 """Words after which a listener is likely to say something."""
 
@@ -39,7 +42,7 @@ def speak(turns: Sequence[Turn], rng: random.Random, *, filler_rate: float, dial
         rng: Every draw comes from it.
         filler_rate: Probability that a filler, or the word once more, stands before a word. At the start of a turn it
             is twice that, and another filler; before its last word, and beside a word of one syllable (이 사람, 세 시),
-            there is none.
+            there is none. A fifth as often the last two words are said again.
         dialect_chance: Probability that the called person speaks a dialect.
     """
     dialect = rng.choice(sorted(_DIALECTS)) if rng.random() < dialect_chance else None
@@ -66,6 +69,8 @@ def _hesitating(text: str, rate: float, fillers: Sequence[str], rng: random.Rand
             stumbles = len(word) <= _LONGEST_STUMBLE and rng.random() < _STUMBLE
             words.append(word if stumbles else rng.choice(fillers))
         words.append(word)
+        if place < len(rest) and rng.random() < _RESTARTS * rate:
+            words += rest[max(0, place - 2) : place]
     return " ".join(words)
 
 
