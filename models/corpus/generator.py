@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 
-from models.corpus.recogniser import cut_ends, misrecognise, write_digits_as_words, write_numbers_as_digits
-from models.corpus.scenario import SCENARIOS, Exchange, Scenario, Stage, Turn, load_scenarios, read_toml
+from models.corpus.recogniser import cut_ends, leave_out_hesitations, misrecognise
+from models.corpus.scenario import SCENARIOS, Exchange, Scenario, Speaker, Stage, Turn, load_scenarios, read_toml
 from models.corpus.slots import SLOTS_FILE, draw_slots, fill
 from models.corpus.spoken import speak
 from models.corpus.timing import lay_out
+from models.corpus.written_numbers import write_digits_as_words, write_numbers_as_digits
 from models.domain.call import Call, Label, ScamType
 from models.errors import ScenarioFileError, UsageError
 
@@ -20,7 +21,7 @@ _ID_PARTS = 4
 _LONGEST_CUT = 15
 """Words missing at most at either end of a recording."""
 
-_MOST_FILLERS = 0.14
+_MOST_FILLERS = 0.18
 """Fillers a word at most, of a call: they bring the variety of words nearer to that of real calls (docs/corpus.md)."""
 
 _LATE_START = 0.35
@@ -28,6 +29,16 @@ _LATE_START = 0.35
 
 _LATEST_START = 0.5
 """Share of a call's turns that such a recording lacks at most."""
+
+_NUMBERS_AS_DIGITS = 0.8
+_HESITATIONS_LEFT_OUT = 0.6
+"""Shares of the calls whose recogniser writes so: published transcripts hold digits, and few 음 and 어."""
+
+_ONE_SIDE_FAINT = 0.3
+"""Share of the recordings that hold one side so faintly that most of its short answers are lost."""
+
+_FAINT_TURN, _FAINT_LOSS = 4, 0.7
+"""Words of an answer that may be lost at most, and how often it is."""
 
 
 def generate_calls(
@@ -118,9 +129,9 @@ def _generate(scenario: Scenario, call_id: str, noise: float) -> Call:
     # A call's own generator: what one call draws never changes the next.
     rng = random.Random(call_id)  # noqa: S311 - nothing secret is drawn
     slots = draw_slots(_slot_values(), rng)
-    said = [Turn(turn.speaker, fill(turn.text, slots, rng)) for turn in _recorded(unfold(scenario, rng), rng)]
+    said = _said(_recorded(unfold(scenario, rng), rng), slots, rng)
     spoken = speak(said, rng, filler_rate=rng.uniform(0.0, _MOST_FILLERS), dialect_chance=0.15)
-    heard = _heard([turn.text for turn in spoken], noise, rng)
+    heard = _heard([turn.text for turn in _audible(spoken, rng)], noise, rng)
     return Call(
         id=call_id,
         label=scenario.label,
@@ -151,16 +162,39 @@ def _recorded(turns: Sequence[Turn], rng: random.Random) -> Sequence[Turn]:
     return turns[int(len(turns) * rng.uniform(0.0, _LATEST_START)) :] if late else turns
 
 
+def _said(turns: Sequence[Turn], slots: Mapping[str, str], rng: random.Random) -> list[Turn]:
+    words: set[str] = set()
+    said = []
+    for turn in turns:
+        said.append(Turn(turn.speaker, fill(turn.text, slots, rng, words)))
+        words.update(said[-1].text.split())
+    return said
+
+
+def _audible(turns: Sequence[Turn], rng: random.Random) -> Sequence[Turn]:
+    if rng.random() >= _ONE_SIDE_FAINT:
+        return turns
+    faint = rng.choice(list(Speaker))
+    kept = [turn for turn in turns if turn.speaker is not faint or not _is_lost(turn, rng)]
+    return kept if len(kept) > 1 else turns
+
+
+def _is_lost(turn: Turn, rng: random.Random) -> bool:
+    return len(turn.text.split()) <= _FAINT_TURN and rng.random() < _FAINT_LOSS
+
+
 def _heard(texts: Sequence[str], noise: float, rng: random.Random) -> list[list[str]]:
     """Return the words of each turn after the recogniser, whose quality and way with numbers are one call's own."""
     rate = min(1.0, noise * rng.gammavariate(1.5, 1 / 1.5))
-    as_digits = rng.random() < 0.5
+    as_digits = rng.random() < _NUMBERS_AS_DIGITS
     digits_read_out = rng.random() < 0.5
+    left_out = rng.random() < _HESITATIONS_LEFT_OUT
     heard = []
     for text in texts:
         written = write_numbers_as_digits(text) if as_digits else text
         written = write_digits_as_words(written) if digits_read_out and not as_digits else written
-        heard.append(misrecognise(written.split(), rate, rng))
+        words = leave_out_hesitations(written.split()) if left_out else written.split()
+        heard.append(misrecognise(words, rate, rng))
     return heard
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
@@ -15,14 +14,7 @@ _ENDINGS = read_pairs(_TABLES["endings"])
 _HOMOPHONES = read_pairs(_TABLES["homophones"])
 _ALIKE = dict(read_pairs(_TABLES["letters"]))
 
-_DIGITS = dict(zip("공일이삼사오육칠팔구", "0123456789", strict=True))
-_WORDS = {digit: word for word, digit in _DIGITS.items()}
-_VALUES = {"십": 10, "백": 100, "천": 1000}
-_COUNTED = re.compile(
-    r"(?<![가-힣])([일이삼사오육칠팔구십백천]+)"
-    r"(?=[만억](?:\s?[일이삼사오육칠팔구십백천]+)?\s?원|[만억]\s?[일이삼사오육칠팔구십백천]*만\s?원|\s?원|\s점\s|\s?퍼센트|\s개월)"
-)
-_DIGIT_RUN = re.compile(r"\d")
+_HESITATIONS = frozenset(_TABLES["hesitations"])
 
 Word = str
 Change = Callable[[Word, random.Random], Word]
@@ -63,31 +55,12 @@ def cut_ends(words: Sequence[Word], rng: random.Random, *, longest: int) -> tupl
     return (_cut(allowed, rng), _cut(allowed, rng))
 
 
-def write_numbers_as_digits(text: str) -> str:
-    """Return a turn with counted numbers as digits, as recognisers write them: 삼천만 원 becomes 3천만 원."""
-    return _COUNTED.sub(lambda found: _as_digits(found[1]), text)
+def leave_out_hesitations(words: Sequence[Word]) -> list[Word]:
+    """Return the words without sounds of hesitation (음, 어), as recognisers write that learnt from clean transcripts.
 
-
-def _as_digits(spoken: str) -> str:
-    value = _value_of(spoken)
-    return f"{value // 1000}천" if value >= 1000 and value % 1000 == 0 else str(value)
-
-
-def _value_of(spoken: str) -> int:
-    """Return the value of a number below 10,000 that is spoken in Sino-Korean (천이백 is 1200)."""
-    total, digit = 0, 0
-    for syllable in spoken:
-        if syllable in _VALUES:
-            total += max(digit, 1) * _VALUES[syllable]
-            digit = 0
-        else:
-            digit = int(_DIGITS[syllable])
-    return total + digit
-
-
-def write_digits_as_words(text: str) -> str:
-    """Return a turn with digits read out one by one: 010 becomes 공일공."""
-    return _DIGIT_RUN.sub(lambda found: _WORDS[found[0]], text)
+    A turn that is nothing else is kept: there the sound is an answer.
+    """
+    return [word for word in words if word not in _HESITATIONS] or list(words)
 
 
 def _cut(allowed: int, rng: random.Random) -> int:

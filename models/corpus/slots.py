@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 SLOTS_FILE = "slots.toml"
 
@@ -41,6 +41,9 @@ _MARKED = re.compile(
 )
 _MARKS = re.compile(f"[{_SLOT_END}{_CHOICE_END}]")
 
+_ALIGNMENT = 8.0
+"""An alternative whose words have all been said is drawn this many times more often on top."""
+
 _FIRST_SYLLABLE, _LAST_SYLLABLE, _FINALS, _FINAL_L = 0xAC00, 0xD7A3, 28, 8
 
 
@@ -54,14 +57,27 @@ def draw_slots(values: Mapping[str, Sequence[str]], rng: random.Random) -> dict[
     return {name: _with_digits(rng.choice(choices), rng) for name, choices in values.items()}
 
 
-def fill(text: str, values: Mapping[str, str], rng: random.Random) -> str:
-    """Return a turn as it is said: one of each ``[네|예]`` drawn, every slot filled, particles made to agree."""
+def fill(text: str, values: Mapping[str, str], rng: random.Random, said: Collection[str] = ()) -> str:
+    """Return a turn as it is said: one of each ``[네|예]`` drawn, every slot filled, particles made to agree.
+
+    Alternatives in words of ``said`` are drawn more often: people who talk with one another say again what has been
+    said (lexical alignment: Pickering and Garrod, Behavioral and Brain Sciences 27, 2004).
+    """
     filled = _SLOT.sub(lambda found: values[found[1]] + _SLOT_END, text)
-    chosen = _ALTERNATIVES.sub(lambda found: rng.choice(found[1].split("|")) + _CHOICE_END, filled)
+    chosen = _ALTERNATIVES.sub(lambda found: _draw(found[1].split("|"), said, rng) + _CHOICE_END, filled)
     # A slot that ends an alternative is marked twice; the slot's mark knows more particles.
     marked = re.sub(f"{_SLOT_END}{_CHOICE_END}+", _SLOT_END, chosen)
     agreed = _MARKED.sub(lambda found: found[1] + agreeing_particle(found[1], found[2] or found[3]), marked)
     return " ".join(_MARKS.sub("", agreed).split())
+
+
+def _draw(alternatives: Sequence[str], said: Collection[str], rng: random.Random) -> str:
+    return rng.choices(alternatives, [1.0 + _ALIGNMENT * _share_said(each, said) for each in alternatives])[0]
+
+
+def _share_said(alternative: str, said: Collection[str]) -> float:
+    words = alternative.split()
+    return sum(word in said for word in words) / max(1, len(words))
 
 
 def agreeing_particle(word: str, particle: str) -> str:

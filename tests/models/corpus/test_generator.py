@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from models.corpus.generator import SOURCE, generate_calls, scenario_of
-from models.corpus.scenario import load_scenarios
+from models.corpus.scenario import Scenario, Speaker, Stage, Turn, load_scenarios
 from models.domain.call import Label, ScamType
 from models.errors import UsageError
 from models.text.window import words_until
@@ -70,6 +70,25 @@ def test_two_draws_of_a_scenario_differ_in_more_than_names() -> None:
     for one, other in pairwise(calls):
         ours, theirs = set(one.transcript.split()), set(other.transcript.split())
         assert len(ours & theirs) / len(ours | theirs) < 0.7
+
+
+def test_some_recordings_lose_most_short_answers_of_one_side() -> None:
+    lines = [Turn(Speaker.CALLER, "통장을 만드신 적이 있으십니까"), Turn(Speaker.CALLED, "그럼요")] * 20
+    scenario = Scenario("a", "agency", "a", Label.VISHING, (Stage("all", (tuple(lines),)),))
+    calls = generate_calls(200, seed=3, vishing_share=1.0, scenarios=[scenario], recogniser_noise=0.0)
+    answers = [call.transcript.split().count("그럼요") / len(call.transcript.split()) for call in calls]
+    faint = sum(share < 0.1 for share in answers)  # one word in five or more is an answer elsewhere
+    assert 0.05 * len(calls) < faint < 0.3 * len(calls)
+
+
+def test_some_recognisers_leave_out_hesitations_and_most_write_digits() -> None:
+    line = Turn(Speaker.CALLER, "음 통장이 세 개 있습니다")
+    scenario = Scenario("a", "agency", "a", Label.VISHING, (Stage("all", ((line,) * 10,)),))
+    calls = generate_calls(200, seed=3, vishing_share=1.0, scenarios=[scenario], recogniser_noise=0.0)
+    without = sum("음" not in call.transcript.split() for call in calls)
+    digits = sum("3개" in call.transcript.split() for call in calls)
+    assert without == pytest.approx(0.6 * len(calls), rel=0.2)
+    assert digits == pytest.approx(0.8 * len(calls), rel=0.2)
 
 
 def test_segments_are_in_order_and_last_a_time() -> None:

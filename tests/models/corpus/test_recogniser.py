@@ -1,4 +1,4 @@
-"""Recognition errors come at the rate that is set, and numbers change their writing, not their value."""
+"""Recognition errors come at the rate that is set, and nothing that was an answer is left out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.corpus.recogniser import cut_ends, misrecognise, write_digits_as_words, write_numbers_as_digits
+from models.corpus.recogniser import cut_ends, leave_out_hesitations, misrecognise
 
 WORDS = ["여보세요", "저희가", "통장을", "확인하고", "있는데요", "그러니까", "말씀해", "주시겠습니까"] * 250
 
@@ -52,22 +52,7 @@ def test_the_ends_that_are_cut_never_take_the_whole_call() -> None:
             assert first + last < length
 
 
-@pytest.mark.parametrize(
-    ("said", "written"),
-    [
-        ("삼천만 원", "3천만 원"),
-        ("천오백만 원을", "1500만 원을"),
-        ("이만 삼천오백 원", "2만 3500 원"),
-        ("일억 이천만 원", "1억 2천만 원"),
-        ("이십 퍼센트", "20 퍼센트"),
-        ("오 점 오 퍼센트", "5 점 5 퍼센트"),
-        ("육 개월", "6 개월"),
-        ("아시는 분이십니까 이 사람이 일을 이만 끊겠습니다", "아시는 분이십니까 이 사람이 일을 이만 끊겠습니다"),
-    ],
-)
-def test_counted_numbers_become_digits_and_particles_do_not(said: str, written: str) -> None:
-    assert write_numbers_as_digits(said) == written
-
-
-def test_digits_are_read_out_one_by_one() -> None:
-    assert write_digits_as_words("010 1234 5678") == "공일공 일이삼사 오육칠팔"
+def test_sounds_of_hesitation_are_left_out_and_answers_of_one_sound_are_kept() -> None:
+    assert leave_out_hesitations(["어", "통장을", "음", "아", "만들었어요"]) == ["통장을", "만들었어요"]
+    assert leave_out_hesitations(["어", "어"]) == ["어", "어"]
+    assert leave_out_hesitations([]) == []

@@ -48,5 +48,14 @@ def test_one_of_the_alternatives_is_said_and_nothing_is_one_of_them() -> None:
     assert said == {"네 맞아요", "예 맞아요", "맞아요"}
 
 
+def test_words_that_have_been_said_are_said_again_more_often() -> None:
+    def share_of(said: set[str]) -> float:
+        drawn = [fill("[통장을|계좌를]", {}, random.Random(seed), said) for seed in range(600)]
+        return drawn.count("통장을") / len(drawn)
+
+    assert share_of(set()) == pytest.approx(0.5, abs=0.07)
+    assert share_of({"통장을", "지금"}) == pytest.approx(9 / 10, abs=0.05)  # weights 9 and 1
+
+
 def test_the_slots_of_a_turn_are_found() -> None:
     assert slots_in("{bank}에서 [{amount}|그냥]") == {"bank", "amount"}

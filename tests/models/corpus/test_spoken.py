@@ -33,6 +33,20 @@ def test_speakers_have_fillers_of_their_own_and_none_before_the_last_word() -> N
     assert 1 <= len(fillers) <= 4
 
 
+def test_no_filler_parts_a_word_of_one_syllable_from_its_neighbours() -> None:
+    turn = Turn(Speaker.CALLED, "그러면 세 시 반 지나서 오세요")
+    for seed in range(40):
+        (said,) = speak([turn], random.Random(seed), filler_rate=1.0, dialect_chance=0.0)
+        assert set(said.text.split()) == set(turn.text.split())  # words said again, but no filler
+
+
+def test_speakers_say_two_words_again_and_go_on() -> None:
+    turn = Turn(Speaker.CALLED, "본인 명의로 통장을 만드신 적이")
+    said = {speak([turn], random.Random(seed), filler_rate=0.5, dialect_chance=0.0)[0].text for seed in range(400)}
+    assert any("본인 명의로 통장을 명의로 통장을 만드신" in text for text in said)
+    assert not any(text.endswith("적이 적이") for text in said)
+
+
 def test_no_filler_stands_before_an_answer() -> None:
     for seed in range(20):
         (said,) = speak([POLITE], random.Random(seed), filler_rate=1.0, dialect_chance=0.0)
@@ -48,6 +62,13 @@ def test_the_listener_breaks_into_a_long_turn_in_the_register_of_the_call() -> N
     assert "응" not in interruptions(POLITE)
     assert "응" in interruptions(CASUAL)
     assert "네" not in interruptions(CASUAL)
+
+
+def test_the_listener_waits_for_the_end_of_a_clause() -> None:
+    turn = Turn(Speaker.CALLER, f"{'말씀을 ' * 9}드렸고요 {'말씀을 ' * 9}드립니다")
+    for seed in range(40):
+        first, *_ = speak([turn, POLITE], random.Random(seed), filler_rate=0.0, dialect_chance=0.0)
+        assert first == turn or first.text.endswith("드렸고요")
 
 
 def test_a_short_turn_is_never_broken_into() -> None:
