@@ -9,7 +9,7 @@ from itertools import islice
 
 from models.corpus.recogniser import cut_ends, leave_out_hesitations, misrecognise
 from models.corpus.scenario import SCENARIOS, Exchange, Scenario, Speaker, Stage, Turn, load_scenarios, read_toml
-from models.corpus.slots import SLOTS_FILE, draw_slots, fill
+from models.corpus.slots import SLOTS_FILE, draw_joined, draw_slots, fill
 from models.corpus.spoken import speak
 from models.corpus.timing import lay_out
 from models.corpus.written_numbers import write_digits_as_words, write_numbers_as_digits
@@ -142,7 +142,7 @@ def _generate(scenario: Scenario, call_id: str, noise: float) -> Call:
 
 
 def unfold(scenario: Scenario, rng: random.Random) -> list[Turn]:
-    """Draw a mood, the stages that happen and a choice at each; slots are not filled yet."""
+    """Draw a mood, the stages that happen, a choice at each and joined alternatives; slots are not filled yet."""
     mood = rng.choice(scenario.moods) if scenario.moods else None
     happening = [stage for stage in scenario.stages if _happens(stage, mood, rng)]
     return [turn for stage in happening for exchange in _drawn(stage, rng) for turn in exchange]
@@ -150,7 +150,12 @@ def unfold(scenario: Scenario, rng: random.Random) -> list[Turn]:
 
 def _drawn(stage: Stage, rng: random.Random) -> list[Exchange]:
     places = sorted(rng.sample(range(len(stage.choices)), stage.draws))
-    return [stage.choices[place] for place in places]
+    return [_joined(stage.choices[place], rng) for place in places]
+
+
+def _joined(exchange: Exchange, rng: random.Random) -> Exchange:
+    texts = draw_joined([turn.text for turn in exchange], rng)
+    return tuple(Turn(turn.speaker, text) for turn, text in zip(exchange, texts, strict=True))
 
 
 def _happens(stage: Stage, mood: str | None, rng: random.Random) -> bool:

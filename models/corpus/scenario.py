@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from models.corpus.slots import SLOTS_FILE, slots_in
+from models.corpus.slots import SLOTS_FILE, joined_in, slots_in
 from models.domain.call import Label, ScamType
 from models.errors import ScenarioFileError
 
@@ -33,7 +33,11 @@ class Speaker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one side says before the other does. Holds slots, and alternatives such as ``[네|예]``."""
+    """What one side says before the other does.
+
+    Holds slots, alternatives such as ``[네|예]``, and such as ``<네|아니요>`` that are joined: in all turns of an
+    exchange the one at the same place is said.
+    """
 
     speaker: Speaker
     text: str
@@ -205,7 +209,10 @@ class _ScenarioReader:
     def _exchange(self, stage: str, lines: object) -> Exchange:
         if not isinstance(lines, list) or not lines:
             self._refuse(f"stage {stage} has a choice without turns")
-        return tuple(self._turn(stage, line) for line in lines)
+        exchange = tuple(self._turn(stage, line) for line in lines)
+        if len(joined_in(turn.text for turn in exchange)) > 1:
+            self._refuse(f"stage {stage} has a choice whose joined alternatives are not equally many")
+        return exchange
 
     def _turn(self, stage: str, line: object) -> Turn:
         speaker, mark, text = str(line).partition(":")
@@ -246,9 +253,9 @@ class _ScenarioReader:
 
 
 def _balanced(text: str) -> bool:
-    """Whether every ``[`` and ``{`` is closed before the next one of its sort."""
-    for opening, closing in ("[]", "{}"):
-        outside = re.sub(rf"\{opening}[^\{opening}\{closing}]*\{closing}", "", text)
+    """Whether every ``[``, ``<`` and ``{`` is closed before the next one; only ``{`` may stand within another."""
+    for opening, closing in ("[]", "<>", "{}"):
+        outside = re.sub(rf"\{opening}[^\[\]<>\{opening}\{closing}]*\{closing}", "", text)
         if opening in outside or closing in outside:
             return False
     return True

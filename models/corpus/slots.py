@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 SLOTS_FILE = "slots.toml"
 
@@ -25,6 +25,8 @@ _PAIRS = (
     ("이에요", "예요"),
     ("이요", "요"),
     ("으로요", "로요"),
+    ("이었고요", "였고요"),
+    ("이었습니다", "였습니다"),
 )
 _PARTICLE_FORMS = {form: pair for pair in _PAIRS for form in pair}
 """A particle's form after a consonant and after a vowel, under either form."""
@@ -35,6 +37,7 @@ _SLOT_END, _CHOICE_END = "\ue000", "\ue001"
 # 고 and 나 after alternatives are endings of verbs, not particles.
 _AFTER_CHOICE = ("이라고", "라고", "으로", "은", "는", "이", "가", "을", "를", "과", "와", "로")
 _ALTERNATIVES = re.compile(r"\[([^\[\]]*)\]")
+_JOINED = re.compile(r"<([^<>]*)>")
 _MARKED = re.compile(
     rf"(\S)(?:{_SLOT_END}({'|'.join(sorted(_PARTICLE_FORMS, key=len, reverse=True))})(?![가-힣])"
     rf"|{_CHOICE_END}({'|'.join(_AFTER_CHOICE)})(?![가-힣]))"
@@ -50,6 +53,23 @@ _FIRST_SYLLABLE, _LAST_SYLLABLE, _FINALS, _FINAL_L = 0xAC00, 0xD7A3, 28, 8
 def slots_in(text: str) -> set[str]:
     """Return the names of the slots that a turn uses."""
     return set(_SLOT.findall(text))
+
+
+def joined_in(texts: Iterable[str]) -> set[int]:
+    """Return how many joined alternatives the turns of an exchange hold: one number, or none, where they fit."""
+    return {len(found[1].split("|")) for text in texts for found in _JOINED.finditer(text)}
+
+
+def draw_joined(texts: Sequence[str], rng: random.Random) -> list[str]:
+    """Draw one place for a whole exchange; each ``<네|아니요>`` of its turns becomes ``[아니요]``, what stands there.
+
+    So an answer fits its question: "<몇 살이세요|어디 사세요>" and then "<서른이요|서울이요>".
+    """
+    counts = joined_in(texts)
+    if not counts:
+        return list(texts)
+    place = rng.randrange(min(counts))
+    return [_JOINED.sub(lambda found: f"[{found[1].split('|')[place]}]", text) for text in texts]
 
 
 def draw_slots(values: Mapping[str, Sequence[str]], rng: random.Random) -> dict[str, str]:

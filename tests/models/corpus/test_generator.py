@@ -106,7 +106,7 @@ def test_words_come_at_the_pace_of_real_calls() -> None:
 
 
 def test_no_slot_or_bracket_is_left_in_a_call() -> None:
-    assert not any(set("{}[]|#") & set(call.transcript) for call in CALLS)
+    assert not any(set("{}[]<>|#") & set(call.transcript) for call in CALLS)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])

@@ -49,6 +49,14 @@ def test_ninety_normal_scenarios_of_twelve_kinds_are_half_hard() -> None:
     assert {kind for kind in listed if hard[kind] >= 2} == listed
 
 
+def test_sixty_scenarios_are_calls_of_citizens_and_public_offices() -> None:
+    offices = {"city_line", "tax_office", "insurance_pension", "justice_desk", "utility_line"}
+    offices |= {"education_office", "grant_line", "member_line"}
+    hard = Counter(scenario.hard for scenario in NORMAL if scenario.kind in offices)
+    assert hard.total() >= 60
+    assert hard[True] > hard[False]
+
+
 def test_no_vishing_scenario_is_called_hard() -> None:
     assert not any(scenario.hard for scenario in VISHING)
 

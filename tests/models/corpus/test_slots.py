@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from models.corpus.slots import agreeing_particle, draw_slots, fill, slots_in
+from models.corpus.slots import agreeing_particle, draw_joined, draw_slots, fill, slots_in
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,8 @@ from models.corpus.slots import agreeing_particle, draw_slots, fill, slots_in
     [
         ("국민은행", "가", "이"), ("국민카드", "이", "가"), ("서울", "으로", "로"),
         ("부산", "로", "으로"), ("대구", "은", "는"),
-        ("김민수", "이라고", "라고"), ("이정훈", "라고", "이라고"), ("02", "은", "은"),
+        ("김민수", "이라고", "라고"), ("이정훈", "라고", "이라고"), ("정다은", "였습니다", "이었습니다"),
+        ("02", "은", "은"),
     ],
 )  # fmt: skip
 def test_a_particle_takes_the_form_that_its_word_asks_for(word: str, particle: str, expected: str) -> None:
@@ -55,6 +56,24 @@ def test_words_that_have_been_said_are_said_again_more_often() -> None:
 
     assert share_of(set()) == pytest.approx(0.5, abs=0.07)
     assert share_of({"통장을", "지금"}) == pytest.approx(9 / 10, abs=0.05)  # weights 9 and 1
+
+
+def test_joined_alternatives_of_an_exchange_are_said_together() -> None:
+    turns = ["<몇 살이세요|어디 사세요>", "네 <서른이요|{city}이요> <|거기요>"]
+    drawn = {tuple(draw_joined(turns, random.Random(seed))) for seed in range(30)}
+    assert drawn == {("[몇 살이세요]", "네 [서른이요] []"), ("[어디 사세요]", "네 [{city}이요] [거기요]")}
+
+
+def test_a_particle_after_joined_alternatives_agrees() -> None:
+    drawn = {draw_joined(["<카드|{bank}>가 있어요"], random.Random(seed))[0] for seed in range(20)}
+    said = {fill(text, {"bank": "국민은행"}, random.Random(1)) for text in drawn}
+    assert said == {"카드가 있어요", "국민은행이 있어요"}
+
+
+def test_an_exchange_without_joined_alternatives_draws_nothing() -> None:
+    rng = random.Random(1)
+    assert draw_joined(["[네|예]"], rng) == ["[네|예]"]
+    assert rng.random() == random.Random(1).random()
 
 
 def test_the_slots_of_a_turn_are_found() -> None:
