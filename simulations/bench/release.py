@@ -88,7 +88,7 @@ def _latencies(trained: TrainedDetector, detector: OnnxDetector, words: list[str
         "ngram_ids": (
             "the same in plain Python",
             lambda: encode_words(words, detector.card.scheme),
-            lambda: [ngram_ids.__wrapped__(word, detector.card.scheme) for word in words],
+            lambda: [ngram_ids(word, detector.card.scheme) for word in words],
         ),
         "latency": (
             "torch FP32",
