@@ -24,12 +24,13 @@ def select_key_tokens(words: Sequence[str], attention: ArrayLike, most: int = MO
         attention: (T,) weights.
         most: Words wanted at most.
     """
-    forms: dict[str, dict[str, float]] = {}
+    heard: dict[str, float] = {}
     for word, weight in zip(words, np.asarray(attention, dtype=np.float64).tolist(), strict=True):
-        stem = meaningful_stem(word)
-        if stem is not None:
-            own_forms = forms.setdefault(stem, {})
-            own_forms[word] = own_forms.get(word, 0.0) + weight
+        heard[word] = heard.get(word, 0.0) + weight
+    forms: dict[str, dict[str, float]] = {}
+    for word, weight in heard.items():
+        if stem := meaningful_stem(word):
+            forms.setdefault(stem, {})[word] = weight
     # Sorting is stable and dictionaries keep the order of first places, so ties go by place.
     strongest = sorted(forms.values(), key=lambda own_forms: -sum(own_forms.values()))[:most]
     return tuple(max(own_forms, key=lambda form: own_forms[form]) for own_forms in strongest)

@@ -33,7 +33,7 @@ from models.detector.onnx_contract import (
 )
 from models.domain.release import Calibration, Thresholds
 from models.errors import ModelFileError
-from models.text.ngrams import encode_words
+from models.text.ngrams import PADDING, encode_words
 
 _WORDS_AT_ONCE = 256
 """Words of a call in one run: bounds memory however long the call."""
@@ -144,8 +144,7 @@ class OnnxDetector:
         """
         lengths = np.array([len(words) for words in pieces], dtype=np.int32)
         flat = encode_words([word for words in pieces for word in words], self.card.scheme)
-        ids = np.zeros((len(pieces), int(lengths.max()), flat.shape[1]), dtype=np.int32)  # (B, T, M)
-        ids[np.arange(ids.shape[1]) < lengths[:, np.newaxis]] = flat
+        ids = flat[np.newaxis] if len(pieces) == 1 else _lay_out(flat, lengths)  # (B, T, M)
         feeds = {"ids": ids, "lengths": lengths, **dict(zip(STATE, state, strict=True))}
         logit, energies, *following = self.session.run(["logit", "energies", *NEXT_STATE], feeds)
         return logit, energies, tuple(following)
@@ -206,6 +205,13 @@ class Listener:
         energies = np.concatenate(self._energies).astype(np.float64)
         weights = np.exp(energies - energies.max())
         return np.asarray(weights / weights.sum())
+
+
+def _lay_out(flat: NDArray[np.int32], lengths: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the words' ids (words of all calls, M) by call (B, T, M), padded on the right."""
+    ids = np.full((len(lengths), int(lengths.max()), flat.shape[1]), PADDING, dtype=np.int32)
+    ids[np.arange(ids.shape[1]) < lengths[:, np.newaxis]] = flat
+    return ids
 
 
 def _pieces(words: Sequence[str]) -> Iterator[Sequence[str]]:

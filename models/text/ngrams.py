@@ -81,7 +81,8 @@ def flat_ngram_ids(words: Sequence[str], scheme: NgramScheme) -> tuple[NDArray[n
     lengths = np.array([len(word) for word in marked])
     first = np.cumsum(lengths) - lengths
     room = np.repeat(first + lengths, lengths) - np.arange(lengths.sum())  # (S,), characters left in the word
-    begun = np.clip(room - scheme.shortest + 1, 0, scheme.longest - scheme.shortest + 1)  # (S,), n-grams from here
+    all_sizes = scheme.longest - scheme.shortest + 1
+    begun = np.minimum(np.maximum(room - scheme.shortest + 1, 0), all_sizes)  # (S,), n-grams that begin there
     starts = np.repeat(np.arange(len(begun)), begun)
     sizes = np.arange(len(starts)) - np.repeat(np.cumsum(begun) - begun, begun) + scheme.shortest
     hashes = _hash_ngrams("".join(marked).encode(), starts, starts + sizes)
