@@ -124,6 +124,8 @@ def test_compare_without_json_shows_a_table_to_people(calls: Path, capsys: pytes
     printed = capsys.readouterr()
 
     assert printed.out == ""
+    assert "0:00 0/2 grouping near duplicates" in printed.err
+    assert "1/2 seed 0, fold 2: tfidf-logistic-regression learns" in printed.err
     assert "TF-IDF" in printed.err
     assert "no weights" in printed.err
 
@@ -150,6 +152,11 @@ def test_calls_that_cannot_be_compared_on_are_one_line(
         assert main(arguments) == code, arguments
         said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
         assert len(said) == 1, arguments
+
+
+def test_a_wrong_name_of_a_row_is_refused_before_anything_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--calls", "nowhere.jsonl", "--only", "tfidf-logistic-regression,nobody"]) == 2
+    assert capsys.readouterr().err.startswith("error: there is no row 'nobody': expected some of lstm-attention, ")
 
 
 @pytest.mark.parametrize("folds", ["0", "1", "two"])
