@@ -22,9 +22,11 @@ from models.detector.onnx_contract import (
     FORMAT,
     INPUTS,
     NEXT_STATE,
+    NGRAM_SCHEME,
     NOTHING_HEARD,
     OPSET,
     OUTPUTS,
+    SCHEME_NUMBERS,
     STATE,
     TABLE_SHAPE,
     ZERO_IF_FINITE,
@@ -67,8 +69,8 @@ class OnnxDetector:
 
         Raises:
             ModelFileError: A file is missing, damaged or not the one that the metadata describes; or the graph's
-                inputs, outputs, opset, sizes or embedding table are not those of the metadata, or it holds a number
-                that is not finite.
+                inputs, outputs, opset, sizes, embedding table or n-grams are not those of the metadata, or it holds a
+                number that is not finite.
         """
         metadata = read_metadata(directory, FORMAT)
         card = DetectorCard.from_json(metadata)
@@ -158,18 +160,20 @@ class OnnxDetector:
         if any(each.shape != expected[each.name] for each in self.session.get_inputs() if each.name in expected):
             raise ModelFileError(f"the graph's state is not that of {self.card.hidden} hidden units")
         rows = self.card.scheme.buckets + 1
-        shape, zero = self._look_inside()
+        shape, scheme, zero = self._look_inside()
         if shape.tolist() != [rows, self.card.dimensions, rows]:
             raise ModelFileError(f"expected an embedding table of {rows} rows of {self.card.dimensions} numbers")
+        if scheme.tolist() != [getattr(self.card.scheme, name) for name in SCHEME_NUMBERS]:
+            raise ModelFileError("the metadata makes other n-grams of words than the graph's table was trained on")
         if not np.isfinite(zero):
             raise ModelFileError("the graph holds a number that is not finite")
 
     def _look_inside(self) -> list[NDArray[Any]]:
-        """Return what the graph says of itself: the table's shape, and a number that is zero if all are finite."""
+        """Return what the graph says of itself: the table's shape, the scheme, and zero if all numbers are finite."""
         feeds: dict[str, NDArray[Any]] = {"ids": np.zeros((1, 1, 1), np.int32), "lengths": np.ones(1, np.int32)}
         feeds |= dict(zip(STATE, self.first_state(1), strict=True))
         try:
-            return list(self.session.run([TABLE_SHAPE, ZERO_IF_FINITE], feeds))
+            return list(self.session.run([TABLE_SHAPE, NGRAM_SCHEME, ZERO_IF_FINITE], feeds))
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise ModelFileError("the graph can't be run as its metadata says") from error
 
