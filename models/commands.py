@@ -45,6 +45,8 @@ def train(options: argparse.Namespace) -> None:
     settings = TrainingSettings(dimensions=options.dimensions, scheme=scheme, seed=options.seed)
     lineage: dict[str, Any] = {"corpus": [Path(name).name for name in options.calls]}
     embedding = _compress(options.fasttext, calls, settings, lineage) if options.fasttext else None
+    if not console.is_terminal:
+        console.print(f"training on {len(calls):,} calls", markup=False)
     with _progress_bar() as bar:
         task = bar.add_task("training", total=count_epochs(settings, len(calls)), loss="")
 
@@ -243,5 +245,6 @@ def _shown(figure: float | None) -> str:
 
 
 def _progress_bar() -> Progress:
+    """Return a bar; where nobody watches a terminal it shows nothing."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[loss]}"), TimeElapsedColumn())
-    return Progress(*columns, console=console)
+    return Progress(*columns, console=console, disable=not console.is_terminal)
