@@ -11,13 +11,16 @@ from models.text.empty_words import meaningful_stem
 
 MOST_KEY_TOKENS = 5
 
+LONGEST_KEY_TOKEN = 20
+"""Letters; what is longer is a stretch of the call that a recogniser left without spaces, and no word."""
+
 
 def select_key_tokens(words: Sequence[str], attention: ArrayLike, most: int = MOST_KEY_TOKENS) -> tuple[str, ...]:
     """Return at most five distinct words of a call, those with most attention first.
 
     A word's attention is summed over its places; forms that differ by a particle count as one word and show as the
-    form with most attention. Particles, answers, fillers and words of one syllable that say nothing never appear. Equal
-    attention goes by place, so the same call always gives the same words.
+    form with most attention. Particles, answers, fillers and words of one syllable that say nothing never appear, nor
+    does a sentence without spaces. Equal attention goes by place, so the same call always gives the same words.
 
     Args:
         words: T words, as fed to the detector.
@@ -29,7 +32,7 @@ def select_key_tokens(words: Sequence[str], attention: ArrayLike, most: int = MO
         heard[word] = heard.get(word, 0.0) + weight
     forms: dict[str, dict[str, float]] = {}
     for word, weight in heard.items():
-        if stem := meaningful_stem(word):
+        if len(word) <= LONGEST_KEY_TOKEN and (stem := meaningful_stem(word)):
             forms.setdefault(stem, {})[word] = weight
     # Sorting is stable and dictionaries keep the order of first places, so ties go by place.
     strongest = sorted(forms.values(), key=lambda own_forms: -sum(own_forms.values()))[:most]

@@ -8,7 +8,9 @@ import pytest
 from models.__main__ import main
 from models.corpus.reader import read_calls, write_calls
 from models.detector.detector import TrainedDetector
+from models.domain.call import Call, Label, Segment
 from tests.models.detector.small import authored_calls, small_detector
+from tests.vectors.make import RELEASE
 
 
 @pytest.fixture
@@ -64,6 +66,22 @@ def test_without_json_nothing_is_printed_on_standard_output(
 
     assert printed.out == ""
     assert "authored" in printed.err
+
+
+def test_calls_of_three_hours_are_measured_with_seconds_and_without(model: Path, tmp_path: Path) -> None:
+    turn = "여보세요 네 계좌로 보내세요 점심은 먹었어요 확인해 보겠습니다 잠시만요"
+    segments = tuple(Segment(at, at + 4.5, turn) for at in range(0, 3 * 3600, 5))
+    calls = [
+        Call("a", Label.VISHING, segments=segments),
+        Call("b", Label.NORMAL, text=" ".join([turn] * len(segments))),
+    ]
+    write_calls(tmp_path / "long.jsonl", calls)
+    for name in (str(model), str(RELEASE)):
+        command = ["evaluate", "--model", name, "--calls", str(tmp_path / "long.jsonl"), "--seconds", "30,10800"]
+        assert main([*command, "--scores", str(tmp_path / "scores.jsonl")]) == 0
+        scores = _scores(tmp_path / "scores.jsonl")
+        assert set(scores) == {(call, seconds) for call in "ab" for seconds in (30, 10_800)}
+        assert all(0 < score < 1 for score in scores.values())
 
 
 @pytest.mark.parametrize("seconds", ["", "0", "-3", "ten", "10,,20", "nan", "inf"])

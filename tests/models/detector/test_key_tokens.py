@@ -77,6 +77,10 @@ def test_a_word_that_says_something_can_be_one(word: str) -> None:
     assert select_key_tokens([word], [1.0]) == (word,)
 
 
+def test_a_sentence_without_spaces_is_no_word() -> None:
+    assert select_key_tokens(["계좌로바로보내세요" * 3, "검찰청"], [0.9, 0.1]) == ("검찰청",)
+
+
 def test_a_call_without_words_has_no_key_tokens() -> None:
     assert select_key_tokens([], []) == ()
 
