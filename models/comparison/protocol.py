@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -163,7 +164,7 @@ class _Test:
         tell(f"{peer.rows[0]} learns")
         with _fitted(peer, self) as models:
             for row in models.keys() & judged.keys():
-                self._judge(models[row], judged[row], lambda doing, row=row: tell(f"{row} judges {doing}"))
+                self._judge(models[row], judged[row], partial(_tell_judging, tell, row))
 
     def _judge(self, model: Fitted, judged: Judged, tell: Callable[[str], None]) -> None:
         for seconds in self.windows:
@@ -186,6 +187,10 @@ class _Test:
             Flip(seconds, bool(each.call.label), each.change, before[each.origin] >= threshold, score >= threshold)
             for each, score in zip(self.changed, after.tolist(), strict=True)
         ]
+
+
+def _tell_judging(tell: Callable[[str], None], row: str, what: str) -> None:
+    tell(f"{row} judges {what}")
 
 
 def _score(model: Fitted, calls: Sequence[Call], seconds: float) -> NDArray[np.float64]:
