@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 
@@ -14,7 +14,18 @@ from models.errors import HearsayError, OutputError
 
 INTERRUPTED = 130
 
-console = Console(stderr=True, highlight=False)
+
+class _Console(Console):
+    """Standard error, whose own failures are errors of ours."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            raise _output_error(sys.stderr, "standard error", error) from error
+
+
+console = _Console(stderr=True, highlight=False)
 """Everything that people read goes to standard error; standard output is for scripts."""
 
 
@@ -28,9 +39,16 @@ def print_json(value: Mapping[str, Any]) -> None:
         sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
         sys.stdout.flush()
     except OSError as error:
-        # What is still in the buffer would fail once more when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise OutputError(f"standard output: {error.strerror}") from error
+        raise _output_error(sys.stdout, "standard output", error) from error
+
+
+def _output_error(stream: TextIO, name: str, error: OSError) -> OutputError:
+    """Return what is raised for a stream that takes no more, and let it swallow what is still in its buffer.
+
+    Else that would fail once more when the interpreter ends.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return OutputError(f"{name}: {error.strerror}")
 
 
 def run_command(command: Callable[[], None]) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ def train(options: argparse.Namespace) -> None:
     settings = TrainingSettings(dimensions=options.dimensions, scheme=scheme, seed=options.seed)
     lineage: dict[str, Any] = {"corpus": [Path(name).name for name in options.calls]}
     embedding = _compress(options.fasttext, calls, settings, lineage) if options.fasttext else None
+    if not console.is_terminal:
+        console.print(f"training on {len(calls):,} calls", markup=False)
     with _progress_bar() as bar:
         task = bar.add_task("training", total=count_epochs(settings, len(calls)), loss="")
 
@@ -135,29 +138,40 @@ def _corpus_table(figures: Mapping[str, Any]) -> Table:
 
 def compare(options: argparse.Namespace) -> None:
     """Measure the detector against its peers."""
+    from models.comparison.rows import choose_peers
     from models.comparison.run import compare_peers
 
+    lineup = choose_peers(options.only, options.encoder)  # before the calls are read: its names may be wrong
     calls = _gather_calls(options.calls, options.synthetic, options.seed)
     with _progress_bar() as bar:
-        task = bar.add_task("comparing", total=None, loss="")
-
-        def show(fit: str, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, loss=fit)
-
         figures = compare_peers(
             calls,
+            lineup,
             folds=options.folds,
             seeds=range(options.seed, options.seed + options.seeds),
-            only=options.only,
-            weights=options.encoder,
             hard=options.hard,
             out=options.out,
-            progress=show,
+            progress=_show_fits(bar),
         )
     if options.json:
         print_json(figures)
     else:
         console.print(_comparison_table(figures))
+
+
+def _show_fits(bar: Progress) -> Callable[[str, int, int], None]:
+    """Return what shows how far a comparison is: a bar, or a line a fit where nobody watches a terminal."""
+    task, began, told = bar.add_task("comparing", total=None, loss=""), time.monotonic(), -1
+
+    def show(doing: str, done: int, total: int) -> None:
+        nonlocal told
+        if done > told and not console.is_terminal:
+            minutes, seconds = divmod(round(time.monotonic() - began), 60)
+            console.print(f"{minutes}:{seconds:02} {done}/{total} {doing}", markup=False)
+        told = done
+        bar.update(task, completed=done, total=total, loss=doing)
+
+    return show
 
 
 def counterfactual(options: argparse.Namespace) -> None:
@@ -231,5 +245,6 @@ def _shown(figure: float | None) -> str:
 
 
 def _progress_bar() -> Progress:
+    """Return a bar; where nobody watches a terminal it shows nothing."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[loss]}"), TimeElapsedColumn())
-    return Progress(*columns, console=console)
+    return Progress(*columns, console=console, disable=not console.is_terminal)

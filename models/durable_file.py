@@ -44,7 +44,7 @@ def create_durably(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
 @contextmanager
 def _written_beside(path: Path, content: bytes, mode: int) -> Iterator[Path]:
     """Give a file of another name in the same folder with all the content on the disk; it is gone afterwards."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -55,6 +55,13 @@ def _written_beside(path: Path, content: bytes, mode: int) -> Iterator[Path]:
         yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # not of the file that is to be made: its folder is none
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
 
 
 def remove_durably(path: Path) -> None:

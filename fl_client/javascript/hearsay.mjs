@@ -2,7 +2,7 @@
 // Python. It runs on onnxruntime-node and onnxruntime-web, which the caller brings along. Text stays where it is: this
 // file opens no connection.
 
-const FORMAT = "hearsay-detector/1";
+const FORMAT = "hearsay-detector/2";
 const OPSET = 17;
 const STATE = ["h", "c", "attention_max", "attention_sum", "attention_hidden"];
 const NOTHING_HEARD = -1e9;
@@ -147,6 +147,10 @@ export class Detector {
     const expected = this.metadata.scheme.buckets + 1;
     if (rows !== expected || scales !== expected || dimensions !== this.metadata.dimensions) {
       throw new ReleaseError("the embedding table is of another size than the metadata says");
+    }
+    const { buckets, shortest, longest, most_per_word: most } = this.metadata.scheme;
+    if ([...found.ngram_scheme.data].map(Number).join() !== [buckets, shortest, longest, most].join()) {
+      throw new ReleaseError("the metadata makes other n-grams of words than the graph's table was trained on");
     }
     if (found.zero_if_finite.data[0] !== 0) throw new ReleaseError("the graph holds a number that is not finite");
   }

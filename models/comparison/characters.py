@@ -53,7 +53,7 @@ def _fit(examples: Examples, seed: int) -> dict[str, Uncalibrated]:
     def judge(calls: Sequence[Words]) -> NDArray[np.float64]:
         return np.asarray(model.decision_function(_texts(calls)), dtype=np.float64)
 
-    return {ROW: Uncalibrated(judge, _cost(model))}
+    return {ROW: Uncalibrated(judge, lambda: _cost(model))}
 
 
 def _texts(calls: Sequence[Words]) -> list[str]:

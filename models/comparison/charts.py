@@ -86,7 +86,7 @@ def draw_flips(rows: Sequence[Any]) -> Picture:
         axes.set_xlim(left=0)
         axes.tick_params(axis="y", labelcolor=Ink.INK)
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=ROUND_STEPS))
-        axes.xaxis.set_major_formatter(lambda share, _: percent(share) if abs(share) > 1e-9 else "0%")
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
 
     return Picture(
         "flips",

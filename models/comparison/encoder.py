@@ -73,7 +73,7 @@ class Encoder:
         tokenizer, model = self.load()
         self._fine_tune(_Reader(tokenizer, model), examples, seed)
         reader = _Reader(tokenizer, model.eval())
-        return {ROW: Uncalibrated(reader.judge, _cost(reader, self.weights))}
+        return {ROW: Uncalibrated(reader.judge, lambda: _cost(reader, self.weights))}
 
     def _fine_tune(self, reader: _Reader, examples: Examples, seed: int) -> None:
         rng = np.random.default_rng(seed)

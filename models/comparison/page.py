@@ -10,7 +10,6 @@ from models.comparison.rows import ROWS
 from models.corpus.counterfactual import ALL_ADDED, KEYWORDS, STRONGEST_REMOVED
 from models.page.document import Language, page_environment, render_page
 from models.page.text import Text, decimal
-from models.text.particles import Particle, with_particle
 
 MAIN_WINDOW = 30
 """Seconds that the page leads with: the paper's, and early enough to hang up."""
@@ -85,8 +84,8 @@ def _headline(rows: list[Any]) -> Text:
     best, seconds = ranked[0], f"{ranked[0]['windows'][at]['seconds']:g}"
     title, f1 = ROWS[best["name"]].title, _score(best["windows"][at]["all"]["f1"])
     return Text(
-        f"{seconds} s into a call, {title.en} has the highest F1: {f1}",
-        f"통화 {seconds}초 시점의 F1은 {title.ko} {with_particle(f1, Particle.BY)} 가장 높다",
+        f"After {seconds} s {title.en} leads: F1 {f1}",
+        f"통화 {seconds}초, F1 최고는 {title.ko}: {f1}",
     )
 
 

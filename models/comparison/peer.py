@@ -85,10 +85,10 @@ class Peer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Uncalibrated:
-    """A model before calibration: ``judge`` gives logits."""
+    """A model before calibration: ``judge`` gives logits; ``cost`` is worked out only for models that are kept."""
 
     judge: Judge
-    cost: Cost
+    cost: Callable[[], Cost]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +141,4 @@ def _calibrated(model: Uncalibrated, rehearsals: Sequence[tuple[Uncalibrated, Ex
     labels = np.concatenate([heard.labels for _, heard in rehearsals])
     weights = np.concatenate([heard.weights for _, heard in rehearsals])
     calibration, thresholds = calibrate(logits, labels, weights)
-    return Fitted(lambda calls: calibrate_logits(model.judge(calls), calibration), thresholds, model.cost)
+    return Fitted(lambda calls: calibrate_logits(model.judge(calls), calibration), thresholds, model.cost())

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +28,8 @@ from models.text.window import WINDOWS, words_until
 FLIPS_AT = (30, 60)
 """Seconds at which verdicts on changed calls are looked at."""
 
-Progress = Callable[[str, int], None]
-"""Told what begins, and how many fits are done."""
+Progress = Callable[[str, int, int], None]
+"""Told what begins, how many fits are done, and of how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Outcome:
 
 
 def cross_validate(
-    calls: Sequence[Call], lineup: Lineup, protocol: Protocol, progress: Progress = lambda _, __: None
+    calls: Sequence[Call], lineup: Lineup, protocol: Protocol, progress: Progress = lambda _, __, ___: None
 ) -> Outcome:
     """Fit every peer on all but one fold, let it judge that fold, and go on to the next.
 
@@ -102,23 +104,36 @@ def cross_validate(
         SplitError: There are too few groups of a label for so many folds.
         BadInputError: No normal call is hard as asked for, or the calls hold too few words to learn from.
     """
+    total = len(protocol.seeds) * protocol.folds * len(lineup.peers)
+    progress("grouping near duplicates", 0, total)
     origins = origins_of(calls)
     hard = choose_hard(calls, protocol.hard)
-    shape = (len(protocol.seeds), len(calls))
-    judged = {row: _nothing_judged(protocol, shape) for row in lineup.rows}
+    judged = {row: _nothing_judged(protocol, (len(protocol.seeds), len(calls))) for row in lineup.rows}
     plan = [
-        (at, fold)
+        (at, number, fold)
         for at, seed in enumerate(protocol.seeds)
-        for fold in make_folds(calls, origins, protocol.folds, seed)
+        for number, fold in enumerate(make_folds(calls, origins, protocol.folds, seed), 1)
     ]
-    for number, (at, fold) in enumerate(plan):
+    done = count()
+    for at, number, fold in plan:
         test = _Test(calls, fold, hard, protocol, at)
-        for place, peer in enumerate(lineup.peers):
-            progress(f"fold {number + 1} of {len(plan)}: {peer.rows[0]}", number * len(lineup.peers) + place)
-            with _fitted(peer, test) as models:
-                for row in judged.keys() & models.keys():
-                    test.judge(models[row], judged[row])
+        for peer in lineup.peers:
+            test.run(peer, judged, _Teller(progress, f"seed {test.seed}, fold {number}", next(done), total))
+    progress("intervals and figures", total, total)
     return Outcome(calls, origins, len(hard), judged)
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Says where in the plan a fit stands."""
+
+    progress: Progress
+    place: str
+    done: int
+    total: int
+
+    def __call__(self, doing: str) -> None:
+        self.progress(f"{self.place}: {doing}", self.done, self.total)
 
 
 def _nothing_judged(protocol: Protocol, shape: tuple[int, int]) -> Judged:
@@ -144,12 +159,20 @@ class _Test:
         self.tested = [calls[place] for place in fold.tested]
         self.changed = make_counterfactuals(self.tested, hard, fit_strengths(self.learned), self.seed)
 
-    def judge(self, model: Fitted, judged: Judged) -> None:
-        """Add what a model says of the fold."""
+    def run(self, peer: Peer, judged: Mapping[str, Judged], tell: Callable[[str], None]) -> None:
+        """Fit a peer and add what each of its models says of the fold."""
+        tell(f"{peer.rows[0]} learns")
+        with _fitted(peer, self) as models:
+            for row in models.keys() & judged.keys():
+                self._judge(models[row], judged[row], partial(_tell_judging, tell, row))
+
+    def _judge(self, model: Fitted, judged: Judged, tell: Callable[[str], None]) -> None:
         for seconds in self.windows:
+            tell(f"{seconds:g} s")
             scores = _score(model, self.tested, seconds)
             judged.scores[seconds][self.at, self.rows] = scores
             judged.warnings[seconds][self.at, self.rows] = scores >= model.thresholds.suspicious
+        tell("changed calls")
         for seconds in FLIPS_AT:
             judged.flips.extend(self._flips(model, seconds))
         if not judged.cost:
@@ -164,6 +187,10 @@ class _Test:
             Flip(seconds, bool(each.call.label), each.change, before[each.origin] >= threshold, score >= threshold)
             for each, score in zip(self.changed, after.tolist(), strict=True)
         ]
+
+
+def _tell_judging(tell: Callable[[str], None], row: str, what: str) -> None:
+    tell(f"{row} judges {what}")
 
 
 def _score(model: Fitted, calls: Sequence[Call], seconds: float) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ import torch
 from catboost import CatBoostClassifier
 from lightgbm import LGBMClassifier
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor, nn
 
 from models.comparison.peer import Cost, Examples, Fitted, Uncalibrated, Words, fit_calibrated
@@ -67,12 +68,16 @@ class _Pooling:
 
     def pool(self, calls: Sequence[Words]) -> NDArray[np.float32]:
         """Return the calls as vectors (N, D)."""
-        return np.stack([self._pool(self.embedding.embed_words(words)) for words in calls])
-
-    def _pool(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        energies = vectors @ self.attention  # (T,)
-        weights = np.exp(energies - energies.max())
-        return np.asarray(weights @ vectors / weights.sum(), dtype=np.float32)
+        indexed = index_words(calls, [0] * len(calls), self.embedding)
+        energies = (indexed.vectors @ self.attention)[indexed.indices]  # (N, T)
+        spoken = np.arange(energies.shape[1]) < indexed.lengths[:, np.newaxis]
+        energies[~spoken] = -np.inf
+        weights = np.exp(energies - energies.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        rows = np.repeat(np.arange(len(calls)), indexed.lengths)
+        shape = (len(calls), len(indexed.vectors))
+        by_word = sparse.csr_array((weights[spoken], (rows, indexed.indices[spoken])), shape=shape)
+        return np.asarray(by_word @ indexed.vectors, dtype=np.float32)
 
     def flops(self, words: Words, comparisons: int) -> int:
         return 4 * len(words) * self.embedding.dimensions + comparisons
@@ -144,10 +149,13 @@ def _fit_lightgbm(
     def judge(calls: Sequence[Words]) -> NDArray[np.float64]:
         return np.asarray(booster.predict(pooling.pool(calls), raw_score=True, num_threads=1), dtype=np.float64)
 
-    frame = booster.trees_to_dataframe()
-    leaves = int(frame["split_feature"].isna().sum())
-    depth = int(frame.groupby("tree_index")["node_depth"].max().sum())
-    return Uncalibrated(judge, pooling.cost(leaves, len(booster.model_to_string().encode()), depth))
+    def cost() -> Cost:
+        frame = booster.trees_to_dataframe()
+        leaves = int(frame["split_feature"].isna().sum())
+        depth = int(frame.groupby("tree_index")["node_depth"].max().sum())
+        return pooling.cost(leaves, len(booster.model_to_string().encode()), depth)
+
+    return Uncalibrated(judge, cost)
 
 
 def _fit_catboost(
@@ -168,5 +176,8 @@ def _fit_catboost(
         raw: Any = model.predict(pooling.pool(calls), prediction_type="RawFormulaVal", thread_count=1)
         return np.asarray(raw, dtype=np.float64)
 
-    leaves, size = int(model.get_tree_leaf_counts().sum()), len(model._serialize_model())
-    return Uncalibrated(judge, pooling.cost(leaves, size, trees * _DEPTH))
+    def cost() -> Cost:
+        leaves, size = int(model.get_tree_leaf_counts().sum()), len(model._serialize_model())
+        return pooling.cost(leaves, size, trees * _DEPTH)
+
+    return Uncalibrated(judge, cost)

@@ -17,9 +17,11 @@ from pathlib import Path
 
 from models.corpus.generator import scenario_of
 from models.corpus.scenario import load_scenarios
+from models.corpus.sentence_ends import ends_sentence
 from models.domain.call import Call, Label, Segment
 from models.errors import BadInputError, UsageError
 from models.text.clean import split_words
+from models.text.empty_words import meaningful_stem
 from models.text.window import expected_words, words_until
 
 KEYWORDS = ("허위", "검찰", "체포", "계좌", "대출")
@@ -44,7 +46,6 @@ _REMOVED_BY = 60.0
 """Words are chosen among those spoken by then."""
 
 _WORDS_A_SECOND = expected_words(60.0) / 60.0
-_SENTENCE_ENDS = ("요", "다", "까", "죠", "네", ".", "?", "!")
 _SMOOTHING = 0.5
 
 Strengths = Mapping[str, float]
@@ -100,9 +101,11 @@ def add_keywords(call: Call, seed: int) -> list[Counterfactual]:
 def remove_strongest(call: Call, strengths: Strengths, most: int = WORDS_REMOVED) -> Counterfactual | None:
     """Return a call without the words of its first minute that speak most for vishing, wherever they stand.
 
-    What was said around them stays, at its time. None where no word speaks for vishing or nothing else would remain.
+    Fillers and other words that say nothing stay, and so does what was said around, at its time. None where no word
+    speaks for vishing or nothing else would remain.
     """
-    spoken = {word: strengths.get(word, 0.0) for word in words_until(call, _REMOVED_BY)}
+    heard = [word for word in words_until(call, _REMOVED_BY) if meaningful_stem(word)]
+    spoken = {word: strengths.get(word, 0.0) for word in heard}
     removed = {word for word in sorted(spoken, key=lambda word: (-spoken[word], word))[:most] if spoken[word] > 0}
     if not removed or not set(split_words(call.transcript)) - removed:
         return None
@@ -193,15 +196,21 @@ def _work_in(call: Call, clause: str, rng: random.Random) -> Call:
 
 
 def _work_into_segments(segments: Sequence[Segment], clause: str, rng: random.Random) -> tuple[Segment, ...]:
-    """Say the clause before a segment that begins early; all that follows is said later."""
-    place = rng.choice([0, *(at for at, segment in enumerate(segments) if 0 < segment.start <= _LATEST_SECOND)])
+    """Say the clause before a segment that begins early, between two sentences; all that follows is said later."""
+    place = rng.choice([0, *(at for at in _places_between(segments) if 0 < segments[at].start <= _LATEST_SECOND)])
     start, seconds = min(segments[place].start, _LATEST_SECOND), len(clause.split()) / _WORDS_A_SECOND
     later = [Segment(each.start + seconds, each.end + seconds, each.text) for each in segments[place:]]
     return (*segments[:place], Segment(start, start + seconds, clause), *later)
 
 
+def _places_between(segments: Sequence[Segment]) -> list[int]:
+    """Return the places of segments before which the last word said ends a sentence."""
+    last_words = [(segment.text.split() or [""])[-1] for segment in segments]
+    return [place for place, word in enumerate(last_words[:-1], 1) if ends_sentence(word)]
+
+
 def _sentence_starts(words: Sequence[str]) -> list[int]:
-    return [0, *(place for place, word in enumerate(words, 1) if word.endswith(_SENTENCE_ENDS))]
+    return [0, *(place for place, word in enumerate(words, 1) if ends_sentence(word))]
 
 
 def _map_text(call: Call, change: Callable[[str], str]) -> Call:

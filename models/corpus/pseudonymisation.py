@@ -15,8 +15,8 @@ from models.corpus.places_to_check import PlaceToCheck, find_places_to_check
 from models.corpus.pseudonyms import PseudonymKey, load_or_create_key
 from models.corpus.reader import call_lines, read_calls
 from models.domain.call import Call
-from models.durable_file import create_durably
-from models.errors import CallFileError, OverwriteRefusedError, UsageError
+from models.durable_file import create_durably, remove_durably
+from models.errors import CallFileError, HearsayError, OverwriteRefusedError, UsageError
 
 _METHOD = "identifiers masked by rules; ids replaced by HMAC-SHA-256 under a key that is kept apart"
 
@@ -65,7 +65,11 @@ def pseudonymise_file(
     result = pseudonymise_calls(calls, pseudonym_key, show)
     content = _report(result, pseudonym_key, purpose)
     _create(report, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
-    _create(out, call_lines(result.calls))
+    try:
+        _create(out, call_lines(result.calls))
+    except HearsayError:
+        remove_durably(report)  # a record of calls that never came out
+        raise
     return content
 
 

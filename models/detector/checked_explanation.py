@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Iterable
 
 from models.detector.explanation import Explainer, Finding, TemplateExplainer, frame_warning
-from models.detector.key_tokens import meaningful_stem, stem_of
 from models.domain.release import Verdict
 from models.text.clean import split_words
+from models.text.empty_words import meaningful_stem, stem_of
 
 LONGEST_REASON = 400
 """Letters, spaces counted, of a reason that is shown."""

@@ -6,16 +6,20 @@ Only kinds and how often they came are kept, never the words. The words to look 
 from __future__ import annotations
 
 import tomllib
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 from models.domain.call import ScamType
 
 _ANYWHERE = "~"
+_KEY_LETTERS = 2
+"""Letters of the shortest pattern: few patterns share so many at their beginning."""
 
 
 class Aspect(StrEnum):
@@ -46,10 +50,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Patterns by their first letter: those that stand at a word's beginning, and those that stand inside one too."""
+    """Patterns to look for.
+
+    Attributes:
+        beginning: By their first two letters, those that stand at a word's beginning only.
+        inside: Those that stand anywhere in a word.
+        longest: Letters of the longest.
+    """
 
     beginning: Mapping[str, Sequence[tuple[str, Evidence]]]
-    inside: Mapping[str, Sequence[tuple[str, Evidence]]]
+    inside: Sequence[tuple[str, Evidence]]
     longest: int
 
 
@@ -68,14 +78,13 @@ class EvidenceFinder:
         Letters are joined over the spaces, so that wrong spacing hides nothing.
         """
         text = self._open + "".join(words)
-        starts, at = self._open_starts, len(self._open)
-        for word in words:
-            starts.append(at)
-            at += len(word)
-            if not self._lexicon.inside.keys().isdisjoint(word):
-                self._counts.update(self._inside(word))
+        starts = [*self._open_starts, *accumulate(map(len, words), initial=len(self._open))][:-1]
+        spoken = " ".join(words)
+        for pattern, evidence in self._lexicon.inside:
+            if times := spoken.count(pattern):
+                self._counts[evidence] += times
         # A pattern may go on in words that are yet to come: its beginning waits until it can't.
-        settled = sum(len(text) - start >= self._lexicon.longest for start in starts)
+        settled = bisect_right(starts, len(text) - self._lexicon.longest)
         self._counts.update(self._beginning(text, starts[:settled]))
         kept_from = starts[settled] if settled < len(starts) else len(text)
         self._open, self._open_starts = text[kept_from:], [start - kept_from for start in starts[settled:]]
@@ -92,15 +101,9 @@ class EvidenceFinder:
         return [
             evidence
             for start in starts
-            for pattern, evidence in patterns.get(text[start : start + 1], ())
+            for pattern, evidence in patterns.get(text[start : start + _KEY_LETTERS], ())
             if text.startswith(pattern, start)
         ]
-
-    def _inside(self, word: str) -> Iterator[Evidence]:
-        for start, letter in enumerate(word):
-            for pattern, evidence in self._lexicon.inside.get(letter, ()):
-                if word.startswith(pattern, start):
-                    yield evidence
 
 
 @cache
@@ -108,12 +111,13 @@ def load_lexicon() -> Lexicon:
     """Return the lexicon that ships with the detector."""
     text = Path(__file__).with_name("evidence.toml").read_text(encoding="utf-8")
     beginning: dict[str, list[tuple[str, Evidence]]] = defaultdict(list)
-    inside: dict[str, list[tuple[str, Evidence]]] = defaultdict(list)
+    inside: list[tuple[str, Evidence]] = []
     longest = 0
     for rank, kind in enumerate(tomllib.loads(text)["evidence"]):
         evidence = Evidence(Aspect(kind["aspect"]), kind["name"], rank, ScamType(kind.get("points_to", "unknown")))
         for written in kind["patterns"].split():
             pattern = written.removeprefix(_ANYWHERE)
-            (inside if written.startswith(_ANYWHERE) else beginning)[pattern[0]].append((pattern, evidence))
+            side = inside if written.startswith(_ANYWHERE) else beginning[pattern[:_KEY_LETTERS]]
+            side.append((pattern, evidence))
             longest = max(longest, len(pattern))
-    return Lexicon(dict(beginning), dict(inside), longest)
+    return Lexicon(dict(beginning), inside, longest)

@@ -15,7 +15,16 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, checker, he
 
 from models.detector.classifier import HIDDEN
 from models.detector.detector import TrainedDetector
-from models.detector.onnx_contract import IR_VERSION, OPSET, TABLE_SHAPE, ZERO_IF_FINITE, state_shapes
+from models.detector.onnx_contract import (
+    IR_VERSION,
+    NGRAM_SCHEME,
+    OPSET,
+    SCHEME_NUMBERS,
+    TABLE_SHAPE,
+    ZERO_IF_FINITE,
+    state_shapes,
+)
+from models.text.ngrams import NgramScheme
 
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -46,6 +55,7 @@ def build_graph(trained: TrainedDetector, *, int8: bool) -> ModelProto:
     """
     graph = _Graph()
     _add_table_shape(graph)
+    _add_scheme(graph, trained.embedding.scheme)
     embedded = _add_embedding(graph, trained)
     hidden = _add_lstm(graph, trained, embedded, int8=int8)
     _add_attention(graph, trained, hidden)
@@ -77,14 +87,21 @@ def _outputs(trained: TrainedDetector) -> list[ValueInfoProto]:
         for name, shape in state_shapes(HIDDEN).items()
     ]
     table = helper.make_tensor_value_info(TABLE_SHAPE, TensorProto.INT64, [3])
+    scheme = helper.make_tensor_value_info(NGRAM_SCHEME, TensorProto.INT64, [len(SCHEME_NUMBERS)])
     finite = helper.make_tensor_value_info(ZERO_IF_FINITE, TensorProto.FLOAT, [])
-    return [logit, energies, *state, table, finite]
+    return [logit, energies, *state, table, scheme, finite]
 
 
 def _add_table_shape(graph: _Graph) -> None:
     """Let a reader without ONNX's own library see which table the graph holds."""
     shapes = [graph.add("Shape", [name], f"{name}_sides") for name in ("table", "scales")]
     graph.add("Concat", shapes, TABLE_SHAPE, axis=0)
+
+
+def _add_scheme(graph: _Graph, scheme: NgramScheme) -> None:
+    """Let a reader see how words must become ids: other ids would score without any error."""
+    numbers = np.array([getattr(scheme, name) for name in SCHEME_NUMBERS], dtype=np.int64)
+    graph.add("Identity", [graph.constant("scheme_numbers", numbers)], NGRAM_SCHEME)
 
 
 def _add_zero_if_finite(graph: _Graph) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-FORMAT = "hearsay-detector/1"
+FORMAT = "hearsay-detector/2"
 """Format of an exported directory."""
 
 OPSET = 17
@@ -20,13 +20,18 @@ NOTHING_HEARD = -1e9
 TABLE_SHAPE = "table_shape"
 """Output with the embedding table's rows (buckets + 1) and dimensions, and the number of its scales."""
 
+NGRAM_SCHEME = "ngram_scheme"
+"""Output with the scheme that the table was trained under: `SCHEME_NUMBERS`. No shape shows the sizes of n-grams."""
+
+SCHEME_NUMBERS = ("buckets", "shortest", "longest", "most_per_word")
+
 ZERO_IF_FINITE = "zero_if_finite"
 """Output that is 0 where all numbers of the graph are finite, else NaN. Scores don't show it: ONNX Runtime's LSTM
 clamps a NaN."""
 
 INPUTS = ("ids", "lengths", *STATE)
 NEXT_STATE = tuple(f"next_{name}" for name in STATE)
-OUTPUTS = ("logit", "energies", *NEXT_STATE, TABLE_SHAPE, ZERO_IF_FINITE)
+OUTPUTS = ("logit", "energies", *NEXT_STATE, TABLE_SHAPE, NGRAM_SCHEME, ZERO_IF_FINITE)
 
 
 class ModelVariant(StrEnum):

@@ -22,9 +22,11 @@ from models.detector.onnx_contract import (
     FORMAT,
     INPUTS,
     NEXT_STATE,
+    NGRAM_SCHEME,
     NOTHING_HEARD,
     OPSET,
     OUTPUTS,
+    SCHEME_NUMBERS,
     STATE,
     TABLE_SHAPE,
     ZERO_IF_FINITE,
@@ -33,7 +35,7 @@ from models.detector.onnx_contract import (
 )
 from models.domain.release import Calibration, Thresholds
 from models.errors import ModelFileError
-from models.text.ngrams import encode_words
+from models.text.ngrams import PADDING, encode_words
 
 _WORDS_AT_ONCE = 256
 """Words of a call in one run: bounds memory however long the call."""
@@ -67,8 +69,8 @@ class OnnxDetector:
 
         Raises:
             ModelFileError: A file is missing, damaged or not the one that the metadata describes; or the graph's
-                inputs, outputs, opset, sizes or embedding table are not those of the metadata, or it holds a number
-                that is not finite.
+                inputs, outputs, opset, sizes, embedding table or n-grams are not those of the metadata, or it holds a
+                number that is not finite.
         """
         metadata = read_metadata(directory, FORMAT)
         card = DetectorCard.from_json(metadata)
@@ -144,8 +146,7 @@ class OnnxDetector:
         """
         lengths = np.array([len(words) for words in pieces], dtype=np.int32)
         flat = encode_words([word for words in pieces for word in words], self.card.scheme)
-        ids = np.zeros((len(pieces), int(lengths.max()), flat.shape[1]), dtype=np.int32)  # (B, T, M)
-        ids[np.arange(ids.shape[1]) < lengths[:, np.newaxis]] = flat
+        ids = flat[np.newaxis] if len(pieces) == 1 else _lay_out(flat, lengths)  # (B, T, M)
         feeds = {"ids": ids, "lengths": lengths, **dict(zip(STATE, state, strict=True))}
         logit, energies, *following = self.session.run(["logit", "energies", *NEXT_STATE], feeds)
         return logit, energies, tuple(following)
@@ -159,18 +160,20 @@ class OnnxDetector:
         if any(each.shape != expected[each.name] for each in self.session.get_inputs() if each.name in expected):
             raise ModelFileError(f"the graph's state is not that of {self.card.hidden} hidden units")
         rows = self.card.scheme.buckets + 1
-        shape, zero = self._look_inside()
+        shape, scheme, zero = self._look_inside()
         if shape.tolist() != [rows, self.card.dimensions, rows]:
             raise ModelFileError(f"expected an embedding table of {rows} rows of {self.card.dimensions} numbers")
+        if scheme.tolist() != [getattr(self.card.scheme, name) for name in SCHEME_NUMBERS]:
+            raise ModelFileError("the metadata makes other n-grams of words than the graph's table was trained on")
         if not np.isfinite(zero):
             raise ModelFileError("the graph holds a number that is not finite")
 
     def _look_inside(self) -> list[NDArray[Any]]:
-        """Return what the graph says of itself: the table's shape, and a number that is zero if all are finite."""
+        """Return what the graph says of itself: the table's shape, the scheme, and zero if all numbers are finite."""
         feeds: dict[str, NDArray[Any]] = {"ids": np.zeros((1, 1, 1), np.int32), "lengths": np.ones(1, np.int32)}
         feeds |= dict(zip(STATE, self.first_state(1), strict=True))
         try:
-            return list(self.session.run([TABLE_SHAPE, ZERO_IF_FINITE], feeds))
+            return list(self.session.run([TABLE_SHAPE, NGRAM_SCHEME, ZERO_IF_FINITE], feeds))
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise ModelFileError("the graph can't be run as its metadata says") from error
 
@@ -206,6 +209,13 @@ class Listener:
         energies = np.concatenate(self._energies).astype(np.float64)
         weights = np.exp(energies - energies.max())
         return np.asarray(weights / weights.sum())
+
+
+def _lay_out(flat: NDArray[np.int32], lengths: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the words' ids (words of all calls, M) by call (B, T, M), padded on the right."""
+    ids = np.full((len(lengths), int(lengths.max()), flat.shape[1]), PADDING, dtype=np.int32)
+    ids[np.arange(ids.shape[1]) < lengths[:, np.newaxis]] = flat
+    return ids
 
 
 def _pieces(words: Sequence[str]) -> Iterator[Sequence[str]]:

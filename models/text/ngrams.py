@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 _FNV_OFFSET, _FNV_PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
+
+_LAST_CONTINUATION = -65
+"""0xBF as a signed byte: in UTF-8 all that is above it begins a character."""
 
 PADDING = 0
 """Id of no n-gram; row 0 of every embedding table is zero."""
@@ -48,7 +50,6 @@ def fasttext_hash(ngram: bytes) -> int:
     return value
 
 
-@lru_cache(maxsize=200_000)
 def ngram_ids(word: str, scheme: NgramScheme) -> tuple[int, ...]:
     """Return the ids (1 to ``scheme.buckets``) of a word's n-grams, at most ``scheme.most_per_word``."""
     marked = f"<{word}>"
@@ -70,45 +71,51 @@ def encode_words(words: Sequence[str], scheme: NgramScheme) -> NDArray[np.int32]
 
 
 def flat_ngram_ids(words: Sequence[str], scheme: NgramScheme) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the ids of all words in one row, and how many each word has (T,): `ngram_ids`, for all words at once."""
+    """Return the ids of all words in one row, and how many each word has (T,): `ngram_ids`, for all words at once.
+
+    S characters of all words. The hash of an n-gram is one of those from its first byte on.
+    """
     if not words:
         return np.zeros(0, np.int32), np.zeros(0, np.int64)
-    text = "".join(f"<{word}>" for word in words)
-    characters = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
-    lengths = np.array([len(word) + 2 for word in words])
-    last = np.cumsum(lengths)
-    room = np.repeat(last, lengths) - np.arange(len(characters))  # characters left in the word, by start of an n-gram
-    wanted = np.arange(scheme.shortest, scheme.longest + 1) <= room[:, np.newaxis]  # (characters, sizes of n-grams)
-    taken = wanted.astype(np.int64)
-    before = np.cumsum(taken).reshape(taken.shape) - taken
-    rank = before - np.repeat(before[last - lengths, 0], lengths)[:, np.newaxis]  # of an n-gram in its word
-    wanted &= rank < scheme.most_per_word
-    ids = (_hash_from_every_start(characters, scheme)[wanted] % np.uint32(scheme.buckets)).astype(np.int32) + 1
-    return ids, np.add.reduceat(wanted.sum(axis=1), last - lengths)
+    marked = [f"<{word}>"[: _characters_that_count(scheme)] for word in words]
+    lengths = np.array([len(word) for word in marked])
+    first = np.cumsum(lengths) - lengths
+    room = np.repeat(first + lengths, lengths) - np.arange(lengths.sum())  # (S,), characters left in the word
+    all_sizes = scheme.longest - scheme.shortest + 1
+    begun = np.minimum(np.maximum(room - scheme.shortest + 1, 0), all_sizes)  # (S,), n-grams that begin there
+    starts = np.repeat(np.arange(len(begun)), begun)
+    sizes = np.arange(len(starts)) - np.repeat(np.cumsum(begun) - begun, begun) + scheme.shortest
+    hashes = _hash_ngrams("".join(marked).encode(), starts, starts + sizes)
+    ids = (hashes % np.uint32(scheme.buckets)).astype(np.int32) + 1
+    return _keep_first(ids, np.add.reduceat(begun, first), scheme.most_per_word)
 
 
-def _hash_from_every_start(characters: NDArray[np.uint32], scheme: NgramScheme) -> NDArray[np.uint32]:
-    """Return fastText's hash of the n-grams of each size (columns) that begin at each character (rows)."""
-    starts = len(characters)
-    units, sizes = _signed_utf8(np.append(characters, np.zeros(scheme.longest, np.uint32)))
-    there = [sizes > number for number in range(len(units))]
-    hashes = np.full(starts, _FNV_OFFSET, dtype=np.uint32)
-    by_size = []
-    for length in range(scheme.longest):
-        place = slice(length, length + starts)
-        for unit, is_there in zip(units, there, strict=True):
-            longer = (hashes ^ unit[place]) * np.uint32(_FNV_PRIME)
-            hashes = longer if unit is units[0] else np.where(is_there[place], longer, hashes)
-        by_size.append(hashes)
-    return np.stack(by_size[scheme.shortest - 1 :], axis=1)
+def _characters_that_count(scheme: NgramScheme) -> int:
+    """Return how long a word can be before more of it gives no further n-gram."""
+    sizes = scheme.longest - scheme.shortest + 1
+    return -(-scheme.most_per_word // sizes) + scheme.longest - 1
 
 
-def _signed_utf8(characters: NDArray[np.uint32]) -> tuple[list[NDArray[np.uint32]], NDArray[np.int64]]:
-    """Return the first, second, ... UTF-8 byte of each character, sign-extended as fastText does, and their number."""
-    sizes = np.digitize(characters, (0x80, 0x800, 0x10000)) + 1
-    lead = np.array([0, 0, 0xFFFFFFC0, 0xFFFFFFE0, 0xFFFFFFF0], dtype=np.uint32)[sizes]
-    units = []
-    for number in range(int(sizes.max())):
-        shifted = characters >> np.maximum(6 * (sizes - 1 - number), 0).astype(np.uint32)
-        units.append(shifted & np.uint32(0x3F) | np.uint32(0xFFFFFF80) if number else shifted | lead)
-    return units, sizes
+def _hash_ngrams(text: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Return fastText's hash of the n-grams of a text that begin and end (exclusive) at these characters."""
+    signed = np.frombuffer(text, dtype=np.int8)
+    places = np.append(np.flatnonzero(signed > _LAST_CONTINUATION), len(signed))  # (S + 1,), of characters' first bytes
+    starts, ends = places[starts], places[ends]
+    longest = int((ends - starts).max(initial=0))
+    ahead = np.append(signed, np.zeros(longest, np.int8)).astype(np.int32).view(np.uint32)
+    hashes = np.empty((longest, len(signed)), dtype=np.uint32)  # after each number of bytes, from every byte
+    value: NDArray[np.uint32] | np.uint32 = np.uint32(_FNV_OFFSET)
+    for taken, row in enumerate(hashes):
+        np.bitwise_xor(value, ahead[taken : taken + len(row)], out=row)
+        value = np.multiply(row, np.uint32(_FNV_PRIME), out=row)
+    return np.asarray(hashes[ends - starts - 1, starts])
+
+
+def _keep_first(
+    ids: NDArray[np.int32], counts: NDArray[np.int64], most: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the first ids of each word, and how many they are; ids (of all words) and counts (T,) as they were."""
+    if counts.max() <= most:
+        return ids, counts
+    rank = np.arange(len(ids)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return ids[rank < most], np.minimum(counts, most)

@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from fl_client.detection import CallJudge
 from fl_client.releases import RELEASED_FILES
 from models.corpus.generator import generate_calls
 from models.detector.detector import TrainedDetector
-from models.detector.embedded_calls import EmbeddedCalls, index_words
+from models.detector.embedded_calls import index_words
 from models.detector.export import export_detector
 from models.detector.onnx_contract import STATE, ModelVariant
 from models.detector.runtime import OnnxDetector
@@ -31,6 +32,8 @@ from simulations.bench.row import Row, compare, median_seconds, print_rows
 WORDS, REPEATS = 107, 200
 STARTS = 9
 MEGABYTE = 1e6
+
+_Call = TypeVar("_Call")
 
 _DETECTING = """
 from pathlib import Path
@@ -61,44 +64,48 @@ def measure() -> list[Row]:
     torch.set_num_threads(1)
     calls = generate_calls(200, seed=3)
     trained = train_detector(calls, TrainingSettings(epochs=1))
-    longest = max(calls, key=lambda call: len(call.transcript))
-    words = (split_words(longest.transcript) * WORDS)[:WORDS]
+    heard = [(split_words(call.transcript) * WORDS)[:WORDS] for call in calls]
     with tempfile.TemporaryDirectory() as folder:
         export_detector(trained, Path(folder))
         trained.save(Path(folder) / "trained")
         return [
-            *_latencies(trained, OnnxDetector.load(Path(folder)), words),
-            *_processes(Path(folder), words),
+            *_latencies(trained, OnnxDetector.load(Path(folder)), heard),
+            *_processes(Path(folder), heard[0]),
             *_sizes(trained, Path(folder)),
         ]
 
 
-def _latencies(trained: TrainedDetector, detector: OnnxDetector, words: list[str]) -> list[Row]:
-    text, network = " ".join(words), trained.build_network()
+def _latencies(trained: TrainedDetector, detector: OnnxDetector, heard: list[list[str]]) -> list[Row]:
+    """Return the rows of one call at a time, each time another one: a device hears none twice."""
+    network, scheme = trained.build_network(), detector.card.scheme
     feeds: dict[str, NDArray[Any]] = dict(zip(STATE, detector.first_state(1), strict=True))
-    ids = encode_words(words, detector.card.scheme)[np.newaxis]
-    feeds |= {"ids": ids, "lengths": np.array([WORDS], np.int32)}
-    embedded = index_words([words], [0], trained.embedding).embed()
+    feeds |= {"ids": encode_words(heard[0], scheme)[np.newaxis], "lengths": np.array([WORDS], np.int32)}
+    embedded = index_words(heard[:1], [0], trained.embedding).embed()
+    texts = [" ".join(words) for words in heard]
+
+    def in_torch(text: str) -> float:
+        return float(score_indexed(network, index_words([split_words(text)], [0], trained.embedding))[0])
+
     peers: dict[str, tuple[str, Callable[[], object], Callable[[], object]]] = {
         "network": (
             "torch FP32, embedded before",
             lambda: detector.session.run(["logit"], feeds),
-            lambda: score_embedded(network, EmbeddedCalls(embedded.embedded, embedded.lengths, embedded.labels)),
+            lambda: score_embedded(network, embedded),
         ),
         "ngram_ids": (
             "the same in plain Python",
-            lambda: encode_words(words, detector.card.scheme),
-            lambda: [ngram_ids.__wrapped__(word, detector.card.scheme) for word in words],
+            _in_turn(lambda words: encode_words(words, scheme), heard),
+            _in_turn(lambda words: [ngram_ids(word, scheme) for word in words], heard),
         ),
         "latency": (
             "torch FP32",
-            lambda: detector.score(split_words(text)),
-            lambda: _score_in_torch(trained, text),
+            _in_turn(lambda text: detector.score(split_words(text)), texts),
+            _in_turn(in_torch, texts),
         ),
         "text_to_verdict": (
             "torch FP32, score alone",
-            lambda: _judge(detector, text),
-            lambda: _score_in_torch(trained, text),
+            _in_turn(lambda text: _judge(detector, text), texts),
+            _in_turn(in_torch, texts),
         ),
     }
     return [_latency(name, *timed) for name, timed in peers.items()]
@@ -109,15 +116,15 @@ def _latency(name: str, peer: str, ours: Callable[[], object], theirs: Callable[
     return compare(f"release_{name}_t{WORDS}", "ms", 1e3 * value, peer, 1e3 * peer_value)
 
 
+def _in_turn(work: Callable[[_Call], object], calls: Sequence[_Call]) -> Callable[[], object]:
+    following = cycle(calls)
+    return lambda: work(next(following))
+
+
 def _judge(detector: OnnxDetector, text: str) -> None:
     judge = CallJudge(detector)
     judge.hear(split_words(text))
     judge.judge(60)
-
-
-def _score_in_torch(trained: TrainedDetector, text: str) -> float:
-    indexed = index_words([split_words(text)], [0], trained.embedding)
-    return float(score_indexed(trained.build_network(), indexed)[0])
 
 
 def _processes(folder: Path, words: list[str]) -> list[Row]:

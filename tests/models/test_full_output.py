@@ -104,6 +104,57 @@ def test_a_full_standard_output(calls: Path, command: list[str]) -> None:
     assert (done.returncode, done.stderr) == (3, "error: standard output: No space left on device\n")
 
 
+OUTPUTS = {
+    "counterfactual": ["counterfactual", "CALLS", "OUT"],
+    "evaluate": ["evaluate", "--model", str(RELEASE), "--calls", "CALLS", "--seconds", "10", "--scores", "OUT"],
+    "export": ["export", "--model", "MODEL", "--out", "OUT"],
+    "train": ["train", "--calls", "CALLS", "--out", "OUT"],
+    "compare": ["compare", "--calls", "CALLS", "--only", "tfidf-logistic-regression", "--out", "OUT"],
+    "pseudonymise": ["pseudonymise", "CALLS", "OUT", "--report", "REPORT"],
+    "report": ["pseudonymise", "CALLS", "REPORT", "--report", "OUT"],
+}
+
+
+def _fill_in(command: list[str], calls: Path, model: Path, out: Path) -> list[str]:
+    names = {"CALLS": calls, "MODEL": model, "OUT": out, "REPORT": calls.parent / "other.json"}
+    return [str(names.get(part, part)) for part in command]
+
+
+@pytest.mark.parametrize("command", OUTPUTS.values(), ids=OUTPUTS)
+def test_an_output_that_cant_be_made_is_one_line(
+    calls: Path, model: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    out = calls / "below-a-file"
+    before = sorted(calls.parent.iterdir())
+    assert main(_fill_in(command, calls, model, out)) == 3
+    shown = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("training on")]
+    assert len(shown) == 1
+    assert shown[0].startswith(f"error: {calls}")
+    assert set(calls.parent.iterdir()) - set(before) <= {calls.with_name("calls.jsonl.pseudonym-key")}
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("command", OUTPUTS.values(), ids=OUTPUTS)
+def test_a_device_that_is_always_full_is_one_line(
+    calls: Path, model: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    refused = 4 if "pseudonymise" in command else 3  # what is there is never overwritten
+    assert main(_fill_in(command, calls, model, FULL)) == refused
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {FULL}: ")
+    assert not (calls.parent / "other.json").exists()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("options", [["corpus", "--synthetic", "8", "--json"], ["corpus", "--synthetic", "8"]])
+def test_the_corpus_figures_have_no_place_to_go(options: list[str]) -> None:
+    name = "standard output" if "--json" in options else "standard error"
+    with FULL.open("w") as full:
+        streams = {"stdout": full, "stderr": subprocess.PIPE} if "--json" in options else {"stderr": full}
+        done = subprocess.run([sys.executable, "-m", "models", *options], text=True, **streams)
+    assert done.returncode == 3
+    assert done.stderr in (None, f"error: {name}: No space left on device\n")
+
+
 def test_detect_names_the_file_that_lacks_the_call(calls: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert device_main(["detect", "--model", str(RELEASE), "--calls", str(calls), "--call", "zz"]) == 3
     assert capsys.readouterr().err == f"error: {calls}: there is no call 'zz' in the file\n"

@@ -8,7 +8,9 @@ import pytest
 from models.__main__ import main
 from models.corpus.reader import read_calls, write_calls
 from models.detector.detector import TrainedDetector
+from models.domain.call import Call, Label, Segment
 from tests.models.detector.small import authored_calls, small_detector
+from tests.vectors.make import RELEASE
 
 
 @pytest.fixture
@@ -64,6 +66,22 @@ def test_without_json_nothing_is_printed_on_standard_output(
 
     assert printed.out == ""
     assert "authored" in printed.err
+
+
+def test_calls_of_three_hours_are_measured_with_seconds_and_without(model: Path, tmp_path: Path) -> None:
+    turn = "여보세요 네 계좌로 보내세요 점심은 먹었어요 확인해 보겠습니다 잠시만요"
+    segments = tuple(Segment(at, at + 4.5, turn) for at in range(0, 3 * 3600, 5))
+    calls = [
+        Call("a", Label.VISHING, segments=segments),
+        Call("b", Label.NORMAL, text=" ".join([turn] * len(segments))),
+    ]
+    write_calls(tmp_path / "long.jsonl", calls)
+    for name in (str(model), str(RELEASE)):
+        command = ["evaluate", "--model", name, "--calls", str(tmp_path / "long.jsonl"), "--seconds", "30,10800"]
+        assert main([*command, "--scores", str(tmp_path / "scores.jsonl")]) == 0
+        scores = _scores(tmp_path / "scores.jsonl")
+        assert set(scores) == {(call, seconds) for call in "ab" for seconds in (30, 10_800)}
+        assert all(0 < score < 1 for score in scores.values())
 
 
 @pytest.mark.parametrize("seconds", ["", "0", "-3", "ten", "10,,20", "nan", "inf"])
@@ -124,6 +142,8 @@ def test_compare_without_json_shows_a_table_to_people(calls: Path, capsys: pytes
     printed = capsys.readouterr()
 
     assert printed.out == ""
+    assert "0:00 0/2 grouping near duplicates" in printed.err
+    assert "1/2 seed 0, fold 2: tfidf-logistic-regression learns" in printed.err
     assert "TF-IDF" in printed.err
     assert "no weights" in printed.err
 
@@ -150,6 +170,11 @@ def test_calls_that_cannot_be_compared_on_are_one_line(
         assert main(arguments) == code, arguments
         said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
         assert len(said) == 1, arguments
+
+
+def test_a_wrong_name_of_a_row_is_refused_before_anything_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--calls", "nowhere.jsonl", "--only", "tfidf-logistic-regression,nobody"]) == 2
+    assert capsys.readouterr().err.startswith("error: there is no row 'nobody': expected some of lstm-attention, ")
 
 
 @pytest.mark.parametrize("folds", ["0", "1", "two"])

@@ -24,6 +24,8 @@ export async function tryDamaged(reader, ort, metadata, name, content) {
     opset: (each) => { each.opset = 99; },
     format: (each) => { each.format = "another/1"; },
     buckets: (each) => { each.scheme.buckets -= 1; },
+    longest: (each) => { each.scheme.longest += 1; },
+    mostPerWord: (each) => { each.scheme.most_per_word -= 1; },
     dimensions: (each) => { each.dimensions += 1; },
     hidden: (each) => { each.hidden = 32; },
     thresholds: (each) => { each.thresholds.suspicious = 0.2; },

@@ -72,7 +72,7 @@ def check(told: dict[str, Any]) -> None:
         assert found["verdict"] == decide(found["score"], thresholds)
         assert found["attention"] == pytest.approx(1.0 if expected["words"] else 0.0)
     assert set(told["damaged"].values()) == {"refused"}
-    assert len(told["damaged"]) == 10
+    assert len(told["damaged"]) == 12
 
 
 @pytest.mark.skipif(NODE is None, reason="Node is not installed")

@@ -119,7 +119,7 @@ def test_calibration_and_thresholds_come_from_calls_that_a_rehearsal_did_not_lea
                 judged.append({words[0] for words in calls})
             return np.array([3.0 if "검찰에서" in words else -1.0 for words in calls])
 
-        return {"row": Uncalibrated(judge, COST)}
+        return {"row": Uncalibrated(judge, lambda: COST)}
 
     fitted = fit_calibrated(fit, CALLS, seed=0)["row"]
 

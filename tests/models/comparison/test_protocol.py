@@ -161,13 +161,19 @@ def test_verdicts_on_changed_calls_are_told_with_what_they_were_before() -> None
     assert all(flip.change in ("계좌 added", "all five added") for flip in added if flip.after)
 
 
-def test_progress_counts_every_fit() -> None:
-    told: list[int] = []
+def test_progress_tells_fold_model_and_duration_and_counts_every_fit() -> None:
+    told: list[tuple[str, int, int]] = []
     peers = (Keyword(), Keyword())
-    cross_validate(
-        authored_calls(12), Lineup(peers, ("keyword",)), Protocol(2, (0, 1), (10,)), lambda _, done: told.append(done)
-    )
-    assert told == list(range(8))
+    protocol = Protocol(2, (0, 7), (10,))
+    cross_validate(authored_calls(12), Lineup(peers, ("keyword",)), protocol, lambda *step: told.append(step))
+
+    assert sorted({done for _, done, _ in told}) == list(range(9))
+    assert {total for _, _, total in told} == {8}
+    assert [doing for doing, done, _ in told if done == 7] == [
+        "seed 7, fold 2: keyword learns",
+        "seed 7, fold 2: keyword judges 10 s",
+        "seed 7, fold 2: keyword judges changed calls",
+    ]
 
 
 def test_hard_calls_that_are_not_there_are_an_error() -> None:

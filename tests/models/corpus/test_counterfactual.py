@@ -22,6 +22,7 @@ from models.corpus.generator import generate_calls
 from models.domain.call import Call, Label, Segment
 from models.errors import BadInputError
 from models.text.clean import split_words
+from models.text.empty_words import meaningful_stem
 from models.text.particles import Particle, with_particle
 from models.text.window import words_until
 
@@ -77,7 +78,7 @@ def test_a_changed_calls_segments_are_in_order_and_as_long_as_before(call: Call,
 @given(_CALLS, st.dictionaries(_WORDS, st.floats(-3, 3), max_size=8))
 def test_the_strongest_words_are_gone_and_all_others_stay_in_order(call: Call, strengths: dict[str, float]) -> None:
     removed = remove_strongest(call, strengths, most=2)
-    spoken = set(words_until(call, 60))
+    spoken = {word for word in words_until(call, 60) if meaningful_stem(word)}
     strong = sorted((word for word in spoken if strengths.get(word, 0) > 0), key=lambda w: (-strengths[w], w))[:2]
     rest = [word for word in split_words(call.transcript) if word not in strong]
 
@@ -86,6 +87,37 @@ def test_the_strongest_words_are_gone_and_all_others_stay_in_order(call: Call, s
     else:
         assert split_words(removed.call.transcript) == rest
         assert [s.start for s in removed.call.segments] == [s.start for s in call.segments]
+
+
+def test_words_that_say_nothing_are_never_the_strongest() -> None:
+    call = Call("a", Label.VISHING, text="그 뭐 하지만 계좌를 네 걸로 점심을")
+    strengths = dict.fromkeys(split_words(call.text), 9.0) | {"계좌를": 1.0, "점심을": -1.0}
+
+    removed = remove_strongest(call, strengths)
+    assert removed is not None
+    assert removed.call.text == "그 뭐 하지만 네 걸로 점심을"
+
+
+UNFINISHED = "제가 필요 우리 동네 바쁘니까 이것보다 근데요 날마다 가는데 먹고"
+
+
+def test_nothing_is_worked_into_an_unfinished_sentence() -> None:
+    untimed = Call("a", Label.NORMAL, text=UNFINISHED)
+    timed = Call(
+        "b", Label.NORMAL, segments=tuple(Segment(at, at + 1, text) for at, text in enumerate(UNFINISHED.split()))
+    )
+    for call in (untimed, timed):
+        for seed in range(5):
+            for each in add_keywords(call, seed):
+                assert " ".join(split_words(each.call.transcript)).endswith(UNFINISHED)
+
+
+@pytest.mark.parametrize("done", ["그래요", "됐습니다", "왔을까", "맞습니까", "있죠", "했다", "네", "간다", "뭐라고?"])
+def test_a_clause_may_stand_between_two_sentences(done: str) -> None:
+    segments = (Segment(0, 1, f"점심을 {done}"), Segment(1, 2, "내일"))
+    call = Call("a", Label.NORMAL, segments=segments)
+    changed = [add_keywords(call, seed)[0].call for seed in range(20)]
+    assert {each.segments[0].text == segments[0].text for each in changed} == {True, False}
 
 
 def test_the_same_seed_gives_the_same_calls_and_another_seed_others() -> None:

@@ -109,8 +109,9 @@ def test_asking_twice_changes_nothing(words: list[str]) -> None:
 
 def test_every_kind_can_be_found_by_each_of_its_patterns() -> None:
     lexicon = load_lexicon()
-    patterns = [pattern for side in (lexicon.beginning, lexicon.inside) for group in side.values() for pattern in group]
+    patterns = [pattern for group in (*lexicon.beginning.values(), lexicon.inside) for pattern in group]
     for text, evidence in patterns:
+        assert len(text) >= 2, text
         assert evidence.name in find(text), text
     kinds = {evidence for _, evidence in patterns}
     assert {kind.aspect for kind in kinds} == set(Aspect)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.detector.key_tokens import MOST_KEY_TOKENS, select_key_tokens, stem_of
+from models.detector.key_tokens import MOST_KEY_TOKENS, select_key_tokens
+from models.text.empty_words import stem_of
 
 EMPTY = [
     "은",
@@ -59,9 +60,25 @@ def test_a_word_that_says_nothing_is_never_a_key_token(word: str) -> None:
     assert select_key_tokens([word, "검찰청"], [1.0, 0.0]) == ("검찰청",)
 
 
+@pytest.mark.parametrize(
+    "word", ["하지만", "하지만요", "그렇다면", "걸로", "거라고", "수밖에", "때는", "맞다", "맞으시죠", "아닌데요"]
+)
+def test_what_joins_points_or_agrees_is_never_a_key_token(word: str) -> None:
+    assert select_key_tokens([word, "검찰청"], [1.0, 0.0]) == ("검찰청",)
+
+
+@pytest.mark.parametrize("word", ["맞춤", "거래", "수사", "중도", "편지", "분실", "중지", "때려", "건강", "단속"])
+def test_a_word_that_only_begins_like_an_empty_one_can_be_one(word: str) -> None:
+    assert select_key_tokens([word], [1.0]) == (word,)
+
+
 @pytest.mark.parametrize("word", ["돈", "돈을", "빚", "앱을", "어음", "이자", "네이버", "예금", "3000", "OTP"])
 def test_a_word_that_says_something_can_be_one(word: str) -> None:
     assert select_key_tokens([word], [1.0]) == (word,)
+
+
+def test_a_sentence_without_spaces_is_no_word() -> None:
+    assert select_key_tokens(["계좌로바로보내세요" * 3, "검찰청"], [0.9, 0.1]) == ("검찰청",)
 
 
 def test_a_call_without_words_has_no_key_tokens() -> None:

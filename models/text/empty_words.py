@@ -1,0 +1,55 @@
+"""Words that say nothing by themselves: particles, answers, fillers, and the closed classes that only join or point.
+
+They are listed in ``empty_words.toml``, written for this project.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+_SHORTEST_STEM = 2
+_NO_SYLLABLE = re.compile(r"[ㄱ-ㅎㅏ-ㅣ]+")
+
+
+def _read_words() -> dict[str, frozenset[str]]:
+    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    return {name: frozenset(words.split()) for name, words in tomllib.loads(text).items()}
+
+
+_WORDS = _read_words()
+_DRAWN_OUT, _ENDINGS, _MEANINGFUL_ALONE = (_WORDS.pop(name) for name in ("drawn_out", "endings", "meaningful_alone"))
+_CONJUNCTIONS = _WORDS["conjunctions"]
+_EMPTY = frozenset[str]().union(*_WORDS.values())
+_ENDING_SIZES = sorted({len(ending) for ending in _ENDINGS}, reverse=True)
+
+
+def stem_of(word: str) -> str:
+    """Return a word without the particle at its end, the longest there is, where enough of a word remains."""
+    for size in _ENDING_SIZES:
+        if word[-size:] in _ENDINGS:
+            stem = word[:-size]
+            if len(stem) >= _SHORTEST_STEM or stem in _MEANINGFUL_ALONE:
+                return stem
+    return word
+
+
+def meaningful_stem(word: str) -> str | None:
+    """Return a word's stem, or None where it says nothing: a particle, an answer, a filler, a cough."""
+    if word in _EMPTY:
+        return None
+    stem = stem_of(word)
+    if len(stem) == 1:
+        return stem if stem in _MEANINGFUL_ALONE else None
+    return None if stem in _EMPTY or _is_a_sound(word) else stem
+
+
+def joins_sentences(word: str) -> bool:
+    """Return whether a word is a conjunctive adverb (접속 부사): something is yet to follow."""
+    return word in _CONJUNCTIONS or stem_of(word) in _CONJUNCTIONS
+
+
+def _is_a_sound(word: str) -> bool:
+    drawn_out = word[0] in _DRAWN_OUT and word.count(word[0]) == len(word)
+    return drawn_out or _NO_SYLLABLE.fullmatch(word) is not None
