@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fl_client.guard import Guard
 from fl_client.training import LabelledWords, train_on_device
-from models.detector.plain_classifier import BatchMemory, MemoryMaker
+from models.detector.plain_classifier import Memory
 from models.domain.messages import METRICS, MODEL, TASK, UPDATE, VECTOR, task_from_values
 from models.errors import ProtocolRefusedError, TaskRefusedError
 from models.npy import read_npy, write_npy
@@ -28,13 +28,13 @@ CallLoader = Callable[[int], Sequence[LabelledWords]]
 """Gives the labelled calls of the device with this number."""
 
 
-def build_client_app(load_calls: CallLoader, guard: Guard, make_memory: MemoryMaker = BatchMemory) -> ClientApp:
+def build_client_app(load_calls: CallLoader, guard: Guard, memory: Memory | None = None) -> ClientApp:
     """Return the ClientApp of a device that trains plainly or under DP-SGD, and masks nothing.
 
     Args:
         load_calls: Gives the labelled calls of the device with this number.
         guard: Admits and charges what is trained.
-        make_memory: Makes what plain training is worked out in; see `train_on_device`.
+        memory: What plain training is worked out in; see `train_on_device`.
     """
     app = ClientApp(mods=[say_no_more])
 
@@ -47,7 +47,7 @@ def build_client_app(load_calls: CallLoader, guard: Guard, make_memory: MemoryMa
         expires = message.metadata.created_at + message.metadata.ttl
         admission = guard.admit(device, task, load_calls(device), expires)
         parameters = arrays_of(message.content.array_records[MODEL])
-        result = train_on_device(parameters, admission.calls, task, device, make_memory)
+        result = train_on_device(parameters, admission.calls, task, device, memory)
         admission.require_covered(result.call_steps)
         context.state[OWN_ROUND] = MetricRecord({"norm": result.norm})
         return Message(_reply(result.update), reply_to=message)

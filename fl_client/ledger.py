@@ -139,7 +139,8 @@ class DeviceLedger:
         try:
             yield self
         finally:
-            self._connection.rollback()  # of nothing, where a charge was committed
+            if self._connection.in_transaction:
+                self._connection.rollback()
 
     def rounds(self, release: int) -> list[int]:
         """Return the rounds of a release's run that the device was charged for, in order."""
@@ -191,9 +192,10 @@ class DeviceLedger:
                 "INSERT OR IGNORE INTO trainings VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (self._device, training.release, training.round_number, training.period, *mechanism),
             )
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO calls VALUES (?, ?, ?)", [(self._device, key, training.period) for key in keys]
-            )
+            for key in keys:
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO calls VALUES (?, ?, ?)", (self._device, key, training.period)
+                )
             self._connection.commit()
         except sqlite3.Error as error:
             self._connection.rollback()

@@ -13,7 +13,7 @@ from torch import Tensor
 from fl_client.private_training import train_privately
 from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters, write_parameters
-from models.detector.plain_classifier import BatchMemory, MemoryMaker, PlainClassifier
+from models.detector.plain_classifier import Memory, PlainClassifier
 from models.domain.training import CallSteps, LocalTask
 from models.privacy.clipping import clip_factor, update_norm
 from models.privacy.randomness import seeded_generator
@@ -64,7 +64,7 @@ def train_on_device(
     calls: Sequence[LabelledWords],
     task: LocalTask,
     device: int,
-    make_memory: MemoryMaker = BatchMemory,
+    memory: Memory | None = None,
 ) -> LocalResult:
     """Train on a device's calls and return its update.
 
@@ -76,7 +76,7 @@ def train_on_device(
         calls: The device's own calls.
         task: What the server asks for.
         device: Tells devices' generators apart where the task is seeded.
-        make_memory: Makes what plain training is worked out in. By default that dies with the training; whoever
+        memory: What plain training is worked out in. By default that dies with the training; whoever
             trains many devices one by one may keep it.
 
     Raises:
@@ -89,15 +89,17 @@ def train_on_device(
     cut, steps = _cut(spoken, task, generator), None
     labels = np.array([call.label for call in spoken], np.float32)
     if task.call_privacy is None:
-        trained = _train_plainly(global_parameters, cut, labels, task, generator, make_memory)
+        update = _train_plainly(global_parameters, cut, labels, task, generator, memory)
     else:
         batch = _pad(cut, labels)
         network = Classifier(batch.embedded.shape[2])
         write_parameters(network, global_parameters)
         steps = train_privately(network, batch.embedded, batch.lengths, batch.labels, task, generator)
-        trained = np.concatenate([array.ravel() for array in read_parameters(network).values()])
-    norm = _make_update(trained, global_parameters, task.clip_norm)
-    return LocalResult(trained, norm, steps)
+        update = _in_order(read_parameters(network)) - _in_order(global_parameters)
+    norm = update_norm(update)
+    if task.clip_norm is not None and norm > task.clip_norm:
+        update *= clip_factor(norm, task.clip_norm)
+    return LocalResult(update, norm, steps)
 
 
 def _generator(task: LocalTask, device: int) -> np.random.Generator:
@@ -126,24 +128,18 @@ def _train_plainly(
     labels: NDArray[np.float32],
     task: LocalTask,
     generator: np.random.Generator,
-    make_memory: MemoryMaker,
+    memory: Memory | None,
 ) -> NDArray[np.float32]:
-    network = PlainClassifier(start, calls[0].shape[1], make_memory)
+    network = PlainClassifier(start, calls[0].shape[1], memory)
     for _ in range(task.epochs):
         order = generator.permutation(len(calls))
         for first in range(0, len(order), task.batch_calls):
             batch = order[first : first + task.batch_calls]
             words, of_batch = [calls[place] for place in batch.tolist()], torch.from_numpy(labels[batch])
             network.step(words, of_batch, task.vishing_weight, task.learning_rate)
-    return network.values.numpy()
+    return network.update.numpy()
 
 
-def _make_update(
-    trained: NDArray[np.float32], start: Mapping[str, NDArray[np.float32]], clip_norm: float | None
-) -> float:
-    """Turn trained parameters, shape (P,), into the clipped update where they stand; return its norm before."""
-    trained -= np.concatenate([array.ravel() for array in start.values()])
-    norm = update_norm(trained)
-    if clip_norm is not None and norm > clip_norm:
-        trained *= clip_factor(norm, clip_norm)
-    return norm
+def _in_order(parameters: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return parameters as one vector of shape (P,)."""
+    return np.concatenate([array.ravel() for array in parameters.values()])

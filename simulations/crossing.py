@@ -77,10 +77,14 @@ class MessageReader:
 
 def message_to_bytes(message: Message) -> bytes:
     """Return a message as it crosses a socket."""
+    return b"".join(message_parts(message))
+
+
+def message_parts(message: Message) -> tuple[bytes, ...]:
+    """Return a message as it crosses a socket, in parts: its arrays' numbers are not copied."""
     if message.has_content():
-        return b"".join((_head(message), *_content(message.content)))
-    crossing: bytes = message_to_proto(message).SerializeToString()
-    return crossing
+        return (_head(message), *_content(message.content))
+    return (message_to_proto(message).SerializeToString(),)
 
 
 def message_from_bytes(crossing: bytes) -> Message:

@@ -20,7 +20,7 @@ from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
 from fl_client.app import DEVICE_ID, OWN_ROUND
-from simulations.crossing import Crossing, MessageReader, MessageWriter, message_from_bytes, message_to_bytes
+from simulations.crossing import Crossing, MessageReader, MessageWriter, message_from_bytes, message_parts
 
 RUN_ID = 1
 
@@ -46,9 +46,14 @@ class SimulatedGrid(Grid):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What comes back from a device: the message's bytes, and beside the grid what only a simulator may know."""
+    """What comes back from a device.
 
-    reply: bytes
+    Attributes:
+        reply: The message's bytes, in parts.
+        norm: Of the update, beside the message: only a simulator may know it.
+    """
+
+    reply: tuple[bytes, ...]
     norm: float | None
 
 
@@ -63,8 +68,9 @@ class DeviceHost:
 
     def context_of(self, node_id: int) -> Context:
         """Return a device's own Flower context."""
-        fresh = Context(RUN_ID, node_id, {DEVICE_ID: node_id - 1}, RecordDict(), {})
-        return self._contexts.setdefault(node_id, fresh)
+        if node_id not in self._contexts:
+            self._contexts[node_id] = Context(RUN_ID, node_id, {DEVICE_ID: node_id - 1}, RecordDict(), {})
+        return self._contexts[node_id]
 
     def deliver(self, crossing: Crossing) -> Answer:
         """Run a message on its device; what fails there is an error reply, as Flower's contract has it."""
@@ -76,7 +82,7 @@ class DeviceHost:
             failed = Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, type(error).__name__)
             reply = Message(failed, reply_to=message)
         seen = context.state.pop(OWN_ROUND, None)
-        return Answer(message_to_bytes(reply), None if seen is None else float(seen["norm"]))  # type: ignore[arg-type]
+        return Answer(message_parts(reply), None if seen is None else float(seen["norm"]))  # type: ignore[arg-type]
 
 
 class ByteGrid(SimulatedGrid):
@@ -168,7 +174,7 @@ class ByteGrid(SimulatedGrid):
             self._wiretap(crossing.whole)
         if self._is_lost(message.metadata.group_id, node_id - 1):
             error = Error(ErrorCode.NODE_UNAVAILABLE, "device dropped out")
-            self._keep(message_id, Answer(message_to_bytes(Message(error, reply_to=message)), None))
+            self._keep(message_id, Answer(message_parts(Message(error, reply_to=message)), None))
         else:
             self._deliver(message_id, node_id, crossing)
 
@@ -180,9 +186,10 @@ class ByteGrid(SimulatedGrid):
     def _receive(self, answer: Answer) -> Message:
         if answer.norm is not None:
             self._norms.append(answer.norm)
+        crossing = b"".join(answer.reply)
         if self._wiretap:
-            self._wiretap(answer.reply)
-        return message_from_bytes(answer.reply)
+            self._wiretap(crossing)
+        return message_from_bytes(crossing)
 
 
 class InProcessGrid(ByteGrid):

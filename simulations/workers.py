@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import selectors
 import signal
+import struct
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from types import TracebackType
 
 from flwr.clientapp import ClientApp
 
 from models.errors import UnreachableError
 from simulations.crossing import Crossing
+from simulations.frames import read_frame, write_frames
 from simulations.grid import Answer, ByteGrid, DeviceHost, IsLost, Wiretap, nobody_is_lost
 
 AHEAD = 8
@@ -25,6 +28,8 @@ PIPE_BYTES = 2**20
 
 _CONTENT, _HEAD = b"c", b"h"
 """What a worker is sent: a content for the messages to come, or the head of one."""
+
+_NORM = struct.Struct("<d")
 
 MakeClientApp = Callable[[], ClientApp]
 
@@ -47,12 +52,16 @@ class WorkerGrid(ByteGrid):
         """Start so many worker processes, each of which calls ``make_client_app`` once; see `ByteGrid` for the rest."""
         super().__init__(devices, is_lost, wiretap, on_reply)
         self._workers = [_Worker(make_client_app) for _ in range(workers)]
+        self._answering = selectors.DefaultSelector()
+        for worker in self._workers:
+            self._answering.register(worker.answers, selectors.EVENT_READ, worker)
 
     def __enter__(self) -> WorkerGrid:
         """Return the grid; its workers end with the block."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._answering.close()
         for worker in self._workers:
             worker.close()
 
@@ -69,8 +78,9 @@ class WorkerGrid(ByteGrid):
             seconds = 0.0
 
     def _ready(self, seconds: float | None) -> list[_Worker]:
-        asked = {worker.answers: worker for worker in self._workers if worker.asked}
-        return [asked[answers] for answers in wait(list(asked), seconds)] if asked else []  # type: ignore[index]
+        if not any(worker.asked for worker in self._workers):
+            return []
+        return [key.data for key, _ in self._answering.select(seconds)]
 
 
 class _Worker:
@@ -106,16 +116,16 @@ class _Worker:
         """Send a message; its content only where the last message had another."""
         with _telling_of_the_end():
             if crossing.content is not self._content:
-                self._requests.send_bytes(_CONTENT + crossing.content)
+                write_frames(self._requests.fileno(), (_CONTENT,), (crossing.content,))
                 self._content = crossing.content
-            self._requests.send_bytes(_HEAD + crossing.head)
+            write_frames(self._requests.fileno(), (_HEAD,), (crossing.head,))
         self.asked.append(message_id)
 
     def take(self) -> tuple[str, Answer]:
         """Return the next answer, and the message's id."""
         with _telling_of_the_end():
-            norm, reply = self.answers.recv(), self.answers.recv_bytes()
-        return self.asked.popleft(), Answer(reply, norm)
+            norm, reply = read_frame(self.answers.fileno()), read_frame(self.answers.fileno())
+        return self.asked.popleft(), Answer((reply,), *_NORM.unpack(norm) if norm else (None,))
 
     def close(self) -> None:
         """End the process, after the message that it works on."""
@@ -140,11 +150,10 @@ def _work(make_client_app: MakeClientApp, requests: Connection, answers: Connect
     host, content = DeviceHost(make_client_app()), b""
     with suppress(EOFError, OSError):
         while True:
-            frame = requests.recv_bytes()
-            kind, said = frame[:1], frame[1:]
+            kind, said = read_frame(requests.fileno()), read_frame(requests.fileno())
             if kind == _CONTENT:
                 content = said
                 continue
             answer = host.deliver(Crossing(said, content))
-            answers.send(answer.norm)
-            answers.send_bytes(answer.reply)
+            norm = () if answer.norm is None else (_NORM.pack(answer.norm),)
+            write_frames(answers.fileno(), norm, answer.reply)

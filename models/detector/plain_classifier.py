@@ -8,7 +8,7 @@ T words, N calls, D dimensions, H hidden units, P parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,15 +41,6 @@ class BatchMemory:
         return self.embedded[:longest]
 
 
-MemoryMaker = Callable[[int, int, int], BatchMemory]
-"""Makes a `BatchMemory`, or gives one again that is no longer in use."""
-
-
-def keep_memory(batches: int = 8) -> MemoryMaker:
-    """Return a maker that gives out the last few memories again; for whoever trains many devices, one by one."""
-    return lru_cache(maxsize=batches)(BatchMemory)
-
-
 @dataclass(frozen=True, slots=True)
 class _Layers:
     """Views into a vector of shape (P,), in the order of a `Classifier`'s parameters.
@@ -64,34 +55,70 @@ class _Layers:
     head: Tensor
 
 
+class ParameterMemory:
+    """Where a training's parameters stand, and what it adds to them. Sensitive, like what is learned from calls."""
+
+    def __init__(self, dimensions: int) -> None:
+        parameters = sum(shape.numel() for shape in _layout(dimensions).values())
+        self.values, self.update = torch.empty(parameters), torch.empty(parameters)
+        self.layers, self.moves = _split(self.values, dimensions), _split(self.update, dimensions)
+
+
+class Memory:
+    """What plain training is worked out in: made for each training, and gone with it."""
+
+    def parameters(self, dimensions: int) -> ParameterMemory:
+        """Return memory for the parameters of a network for words of so many dimensions."""
+        return ParameterMemory(dimensions)
+
+    def batch(self, words: int, calls: int, dimensions: int) -> BatchMemory:
+        """Return memory for a step."""
+        return BatchMemory(words, calls, dimensions)
+
+
+class KeptMemory(Memory):
+    """Gives out the last few memories again; for whoever trains many devices, one by one.
+
+    An update stands in it until the next training.
+    """
+
+    def __init__(self, batches: int = 8) -> None:
+        """Keep the memories of so many sizes of batches."""
+        self._parameters, self._batch = lru_cache(maxsize=1)(ParameterMemory), lru_cache(maxsize=batches)(BatchMemory)
+
+    def parameters(self, dimensions: int) -> ParameterMemory:
+        """Return the last training's memory, if it was for words of so many dimensions."""
+        return self._parameters(dimensions)
+
+    def batch(self, words: int, calls: int, dimensions: int) -> BatchMemory:
+        """Return an earlier step's memory, if there was one on as many calls."""
+        return self._batch(words, calls, dimensions)
+
+
 class PlainClassifier:
     """A `Classifier`'s parameters, and the step that moves them.
 
     Attributes:
-        values: The parameters in their order, shape (P,).
+        update: What all steps together added to the parameters, in their order, shape (P,).
     """
 
     def __init__(
-        self,
-        parameters: Mapping[str, NDArray[np.float32]],
-        dimensions: int,
-        make_memory: MemoryMaker = BatchMemory,
+        self, parameters: Mapping[str, NDArray[np.float32]], dimensions: int, memory: Memory | None = None
     ) -> None:
-        """Copy parameters.
+        """Start from parameters, which stay as they are.
 
         Args:
             parameters: By name, in order.
             dimensions: Of a word.
-            make_memory: Makes what a step is worked out in.
+            memory: What all is worked out in; ``None`` makes one that dies with this object.
 
         Raises:
             ModelFileError: Names or shapes differ from those of a `Classifier` for words of so many dimensions.
         """
         require_layout(parameters, _layout(dimensions))
-        self.values = torch.from_numpy(
-            np.concatenate([array.ravel() for array in parameters.values()], dtype=np.float32)
-        )
-        self._layers, self._dimensions, self._make_memory = _split(self.values, dimensions), dimensions, make_memory
+        self._start, self._dimensions, self._memory = parameters, dimensions, memory or Memory()
+        self._own = self._memory.parameters(dimensions)
+        self.update = self._own.update.zero_()
 
     @torch.inference_mode()
     def step(
@@ -105,46 +132,55 @@ class PlainClassifier:
             vishing_weight: How much a vishing call weighs against a normal one.
             learning_rate: Factor on the gradient.
         """
-        layers, lengths = self._layers, torch.tensor([len(words) for words in calls])
-        room = -(-int(lengths.max()) // WORDS_APART) * WORDS_APART
-        memory = self._make_memory(room, len(calls), self._dimensions)
+        layers, lengths = self._layers(), [len(words) for words in calls]
+        room = -(-max(lengths) // WORDS_APART) * WORDS_APART
+        memory = self._memory.batch(room, len(calls), self._dimensions)
         embedded, recurrence = memory.fill(calls), memory.recurrence
         lstm = LstmWeights(layers.from_words, layers.from_hidden, layers.bias_of_words + layers.bias_of_hidden)
         hidden = recurrence.run_forward(embedded, lstm)
-        at_head = self._arriving_at_head(hidden, lengths, labels, vishing_weight)
+        at_head = _arriving_at_head(layers.head, hidden, lengths, labels, vishing_weight)
         at_gates = recurrence.gate_gradients(at_head @ layers.head[:, :-1], layers.from_hidden).flatten(
             0, 1
         )  # (TN, 4H)
         self._move_lstm(at_gates, embedded, recurrence.hidden_before, -learning_rate)
         self._move_head(at_head, hidden, -learning_rate)
 
-    def _arriving_at_head(self, hidden: Tensor, lengths: Tensor, labels: Tensor, vishing_weight: float) -> Tensor:
-        """Return the mean loss's gradients at each word's energy, and at the output from each word, shape (T, N, 2).
-
-        The output is linear in the weighted mean of the words: as if each word had an output of its own.
-        """
-        head = self._layers.head
-        energies, outputs = (hidden @ head[:, :-1].t()).add_(head[:, -1]).unbind(2)  # (T, N)
-        padding = torch.arange(len(hidden)).unsqueeze(1) >= lengths
-        attention = torch.softmax(energies.masked_fill_(padding, -1e9), dim=0)
-        logits = (attention * outputs).sum(0)  # (N,)
-        said = torch.sigmoid(logits)
-        at_logits = ((1 - labels) * said - vishing_weight * labels * (1 - said)) / len(labels)
-        at_outputs = attention * at_logits
-        return torch.stack((at_outputs * (outputs - logits), at_outputs), dim=2)
+    def _layers(self) -> _Layers:
+        """Return the parameters as they stand."""
+        values = self._own.values
+        np.concatenate([array.ravel() for array in self._start.values()], out=values.numpy())
+        values.add_(self.update)
+        return self._own.layers
 
     def _move_lstm(self, at_gates: Tensor, embedded: Tensor, hidden_before: Tensor, rate: float) -> None:
-        layers, by_gate = self._layers, at_gates.t()
-        layers.from_words.addmm_(by_gate, embedded.flatten(0, 1), alpha=rate)
-        layers.from_hidden.addmm_(by_gate, hidden_before.flatten(0, 1), alpha=rate)
-        bias = at_gates.sum(0)
-        layers.bias_of_words.add_(bias, alpha=rate)
-        layers.bias_of_hidden.add_(bias, alpha=rate)
+        moves, by_gate = self._own.moves, at_gates.t()
+        moves.from_words.addmm_(by_gate, embedded.flatten(0, 1), alpha=rate)
+        moves.from_hidden.addmm_(by_gate, hidden_before.flatten(0, 1), alpha=rate)
+        moves.bias_of_words.add_(at_gates.sum(0), alpha=rate)
+        moves.bias_of_hidden.copy_(moves.bias_of_words)  # the network sees their sum only
 
     def _move_head(self, at_head: Tensor, hidden: Tensor, rate: float) -> None:
-        head, by_word = self._layers.head, at_head.flatten(0, 1)  # (TN, 2)
+        head, by_word = self._own.moves.head, at_head.flatten(0, 1)  # (TN, 2)
         head[:, :-1].addmm_(by_word.t(), hidden.flatten(0, 1), alpha=rate)
         head[:, -1].add_(by_word.sum(0), alpha=rate)
+
+
+def _arriving_at_head(
+    head: Tensor, hidden: Tensor, lengths: Sequence[int], labels: Tensor, vishing_weight: float
+) -> Tensor:
+    """Return the mean loss's gradients at each word's energy, and at the output from each word, shape (T, N, 2).
+
+    The output is linear in the weighted mean of the words: as if each word had an output of its own.
+    """
+    energies, outputs = torch.matmul(hidden, head[:, :-1].t()).add_(head[:, -1]).unbind(2)  # (T, N)
+    if min(lengths) < len(hidden):
+        energies = energies.masked_fill(torch.arange(len(hidden)).unsqueeze(1) >= torch.tensor(lengths), -1e9)
+    attention = torch.softmax(energies, dim=0)
+    logits = (attention * outputs).sum(0)  # (N,)
+    share, of_calls = 1 / len(lengths), torch.add(1.0, labels, alpha=vishing_weight - 1)
+    at_logits = torch.sigmoid(logits).mul_(of_calls).sub_(labels, alpha=vishing_weight).mul_(share)
+    at_outputs = attention.mul_(at_logits)
+    return torch.stack((at_outputs * outputs.sub_(logits), at_outputs), dim=2)
 
 
 @lru_cache(maxsize=8)

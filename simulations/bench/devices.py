@@ -17,7 +17,7 @@ from fl_server.aggregation import UpdateSum
 from fl_server.collecting import Clock, Replies, Waiting, fold_replies
 from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters
-from models.detector.plain_classifier import keep_memory
+from models.detector.plain_classifier import KeptMemory
 from models.domain.privacy import PersonPrivacy
 from models.domain.round import ReplyFate
 from models.domain.training import LocalTask
@@ -78,7 +78,7 @@ def build_app(ledgers: Path) -> ClientApp:
     """Return the devices' ClientApp as a run has it; this process trains on one thread from now on."""
     torch.set_num_threads(1)
     guard = simulation_guard(LedgerStore(ledgers, at_once=False))
-    return build_client_app(labelled_calls().__getitem__, guard, keep_memory())
+    return build_client_app(labelled_calls().__getitem__, guard, KeptMemory())
 
 
 class Rounds:
@@ -106,7 +106,7 @@ def measure() -> list[Row]:
     """Return one row: a round's devices a second."""
     with tempfile.TemporaryDirectory() as folder:
         rounds = Rounds(InProcessGrid(build_app(Path(folder) / "devices.sqlite3"), COHORT))
-        calls, model, memory = labelled_calls(), read_parameters(Classifier(DIMENSIONS)), keep_memory()
+        calls, model, memory = labelled_calls(), read_parameters(Classifier(DIMENSIONS)), KeptMemory()
 
         def bare_training() -> None:
             for device in range(COHORT):
