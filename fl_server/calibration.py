@@ -49,10 +49,10 @@ def find_noise(privacy: PersonPrivacy, against: Adversary, epsilon: float) -> li
     if not 0 < epsilon <= LARGEST_EPSILON:
         raise UsageError(f"expected an epsilon above 0 and of {LARGEST_EPSILON:g} at most, got {epsilon}")
     # Renyi DP is quick at any noise; PLD is slow where noise is small, so it starts from what Renyi DP found.
-    loose = _least_noise(privacy, against, epsilon, Accountant.RDP, guess=1.0, lowest=SMALLEST_NOISE)
-    tight = _least_noise(privacy, against, epsilon, Accountant.PLD, guess=loose, lowest=loose / 2)
+    loose = _least_noise(privacy, against, epsilon, Accountant.RDP, LowerEndpointAndGuess(SMALLEST_NOISE, 1.0))
+    tight = _least_noise(privacy, against, epsilon, Accountant.PLD, _around_tighter(privacy, against, epsilon, loose))
     return [
-        _spent(replace(privacy, noise_multiplier=multiplier), against, accountant)
+        _kept(replace(privacy, noise_multiplier=multiplier), against, accountant, epsilon)
         for multiplier, accountant in ((tight, Accountant.PLD), (loose, Accountant.RDP))
     ]
 
@@ -62,23 +62,57 @@ def find_epsilon(privacy: PersonPrivacy, against: Adversary) -> list[Calibration
     return [_spent(privacy, against, accountant) for accountant in Accountant]
 
 
+def _kept(privacy: PersonPrivacy, against: Adversary, accountant: Accountant, epsilon: float) -> Calibration:
+    """Return what a plan spends; with a little more noise where PLD, in steps for just this noise, says too much."""
+    spent = _spent(privacy, against, accountant)
+    while spent.epsilon > epsilon:
+        more = _rounded_up(spent.noise_multiplier * (1 + TOLERANCE / 10))
+        spent = _spent(replace(privacy, noise_multiplier=more), against, accountant)
+    return spent
+
+
+def _rounded_up(multiplier: float) -> float:
+    return float(math.ceil(multiplier / TOLERANCE) * TOLERANCE)
+
+
 def _spent(privacy: PersonPrivacy, against: Adversary, accountant: Accountant) -> Calibration:
     epsilon = person_epsilon(privacy, against, privacy.rounds, accountant)
     return Calibration(accountant, privacy.noise_multiplier, epsilon)
 
 
+def _around_tighter(privacy: PersonPrivacy, against: Adversary, epsilon: float, enough: float) -> LowerEndpointAndGuess:
+    """Return noise that is too little by PLD, and noise that may do, starting from what is enough by Renyi DP.
+
+    That is usually a little too much. Where epsilon is tiny, Renyi DP's orders end, and it is many times too much.
+    """
+    too_little = enough / 2
+    while too_little > SMALLEST_NOISE and _is_enough(too_little, privacy, against, epsilon):
+        enough, too_little = too_little, too_little / 2
+    return LowerEndpointAndGuess(too_little, enough)
+
+
+def _is_enough(multiplier: float, privacy: PersonPrivacy, against: Adversary, epsilon: float) -> bool:
+    return _spent(replace(privacy, noise_multiplier=multiplier), against, Accountant.PLD).epsilon <= epsilon
+
+
 def _least_noise(
-    privacy: PersonPrivacy, against: Adversary, epsilon: float, accountant: Accountant, guess: float, lowest: float
+    privacy: PersonPrivacy,
+    against: Adversary,
+    epsilon: float,
+    accountant: Accountant,
+    bracket: LowerEndpointAndGuess,
 ) -> float:
     def event_of(multiplier: float) -> DpEvent:
         with_noise = replace(privacy, noise_multiplier=multiplier)
         return sampled_gaussian_event(*composed_mechanism(with_noise, against, privacy.rounds))
 
-    bracket = LowerEndpointAndGuess(lowest, guess)
+    loss_scale = composed_mechanism(replace(privacy, noise_multiplier=bracket.initial_guess), against, privacy.rounds)[
+        0
+    ]
     try:
         found = calibrate_dp_mechanism(
-            lambda: new_accountant(accountant), event_of, epsilon, privacy.delta, bracket, tol=TOLERANCE / 2
+            lambda: new_accountant(accountant, loss_scale), event_of, epsilon, privacy.delta, bracket, tol=TOLERANCE / 2
         )
     except NoBracketIntervalFoundError:
         raise UsageError(f"no noise was found that keeps epsilon {epsilon:g}: is it within reason?") from None
-    return float(math.ceil(found / TOLERANCE) * TOLERANCE)
+    return _rounded_up(found)

@@ -52,15 +52,20 @@ class Accountant(StrEnum):
     RDP = "RDP (dp-accounting)"
 
 
-def new_accountant(accountant: Accountant) -> PrivacyAccountant:
-    """Return an accountant that has added up nothing yet; add-or-remove neighbours.
+LOSS_STEP = 1e-3
+"""Of PLD at a noise multiplier of 1. Losses shrink as noise grows: one fixed step would be all that is left of them."""
+
+
+def new_accountant(accountant: Accountant, noise_multiplier: float) -> PrivacyAccountant:
+    """Return an accountant for about so much noise that has added up nothing yet; add-or-remove neighbours.
 
     For a Gaussian mechanism without sampling, adding a person and putting zeros in the place of their update move the
     sum alike, so the figure is also that of zeroing out.
     """
     if accountant is Accountant.RDP:
         return RdpAccountant(neighboring_relation=NeighboringRelation.ADD_OR_REMOVE_ONE)
-    return PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, value_discretization_interval=1e-3)
+    step = LOSS_STEP / max(1.0, noise_multiplier)
+    return PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, value_discretization_interval=step)
 
 
 def sampled_gaussian_event(noise_multiplier: float, sampling_rate: float, compositions: int) -> DpEvent:
@@ -95,7 +100,7 @@ def sampled_gaussian_epsilon(
     if compositions == 0:
         return 0.0
     event = sampled_gaussian_event(noise_multiplier, sampling_rate, compositions)
-    return float(new_accountant(accountant).compose(event).get_epsilon(delta))
+    return float(new_accountant(accountant, noise_multiplier).compose(event).get_epsilon(delta))
 
 
 def _require_in_range(noise_multiplier: float, sampling_rate: float, compositions: int, delta: float) -> None:

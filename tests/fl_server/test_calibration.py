@@ -51,6 +51,18 @@ def test_the_way_back_gives_the_figures_of_the_laboratory_run():
     assert (tight.epsilon, loose.epsilon) == pytest.approx((12.6, 13.4), abs=0.05)
 
 
+@pytest.mark.parametrize("against", list(Adversary))
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-3])
+def test_a_tiny_epsilon_is_kept_too_and_needs_no_more_noise_by_the_tighter_accountant(against, epsilon):
+    """With steps of one length for all noise, PLD asked for three times what Renyi DP did, or found none."""
+    tight, loose = find_noise(PLAN, against, epsilon)
+    assert tight.noise_multiplier < loose.noise_multiplier
+    assert tight.epsilon <= epsilon
+    assert loose.epsilon <= epsilon
+    half = replace(PLAN, noise_multiplier=tight.noise_multiplier / 2)
+    assert person_epsilon(half, against, PLAN.rounds) > epsilon
+
+
 @pytest.mark.parametrize("epsilon", [0.0, -1.0, 1e6, math.nan, math.inf])
 def test_an_epsilon_that_promises_nothing_is_refused(epsilon):
     with pytest.raises(UsageError):
