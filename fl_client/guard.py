@@ -73,24 +73,45 @@ class Guard:
             BudgetSpentError: A budget is spent; with what was spent.
             LedgerError: The ledger can't be read or written.
         """
-        if not self._facts.has_consented():
-            raise ConsentRefusedError("there is no consent to training on this device")
-        require_obeyable(task, self._policy, self._facts.release(), expires - self._facts.now())
+        self._require_wanted(task, expires)
         with self._store.ledger_of(device).alone() as ledger:
             return self._charge(ledger, task, calls)
 
+    def now(self) -> float:
+        """Return the device's time, in seconds since the start of 1970."""
+        return self._facts.now()
+
+    def require_open(self, device: int, task: LocalTask, calls: Sequence[LabelledWords], expires: float) -> None:
+        """Refuse what `admit` would refuse by now, and charge nothing: where others would count on this device.
+
+        Raises:
+            ConsentRefusedError, TaskRefusedError, BudgetSpentError, LedgerError: See `admit`.
+        """
+        self._require_wanted(task, expires)
+        self._weigh(self._store.ledger_of(device), task, calls)
+
+    def _require_wanted(self, task: LocalTask, expires: float) -> None:
+        if not self._facts.has_consented():
+            raise ConsentRefusedError("there is no consent to training on this device")
+        require_obeyable(task, self._policy, self._facts.release(), expires - self._facts.now())
+
     def _charge(self, ledger: DeviceLedger, task: LocalTask, calls: Sequence[LabelledWords]) -> Admission:
+        period, admission = self._weigh(ledger, task, calls)
+        spoken = [call for call in admission.calls if len(call.embedded)]
+        keys = [call.key for call in spoken] if self._policy.call_budget is not None else []
+        ledger.charge(Training(task.release, task.round_number, period, admission.charged), keys)
+        return admission
+
+    def _weigh(self, ledger: DeviceLedger, task: LocalTask, calls: Sequence[LabelledWords]) -> tuple[int, Admission]:
+        """Return the period, and what may be trained in it with what is to be charged; nothing is charged yet."""
         period = 0
         if self._policy.call_budget is not None:
             period = max(self._policy.call_budget.period_at(self._facts.now()), ledger.last_period())
             calls = self._young_calls(calls, ledger, period)
         self._require_participation(task, ledger, period)
-        spoken = [call for call in calls if len(call.embedded)]
-        steps = planned_steps(len(spoken), task)
+        steps = planned_steps(sum(len(call.embedded) > 0 for call in calls), task)
         self._require_call_budget(steps, ledger, period)
-        keys = [call.key for call in spoken] if self._policy.call_budget is not None else []
-        ledger.charge(Training(task.release, task.round_number, period, steps), keys)
-        return Admission(calls, steps)
+        return period, Admission(calls, steps)
 
     def _young_calls(
         self, calls: Sequence[LabelledWords], ledger: DeviceLedger, period: int

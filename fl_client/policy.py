@@ -57,6 +57,8 @@ class DevicePolicy:
             obeys any.
         threat_model: The one that secure rounds must be under; ``None`` obeys any. A server that could choose would
             ask to be believed.
+        most_epochs: Passes over the calls in one training; ``None`` obeys any number. No guarantee needs it: an update
+            is clipped however it came about, and DP-SGD's steps are charged. A phone's battery does.
     """
 
     simulated: bool
@@ -67,11 +69,13 @@ class DevicePolicy:
     call_budget: CallBudget | None
     least_noise_multiplier: float | None = None
     threat_model: ThreatModel | None = None
+    most_epochs: int | None = None
 
 
 CALL_BUDGET = CallBudget(period_epsilon=4.0, lifetime_epsilon=8.0, delta=1e-5, periods=3, period_days=28)
 
 LARGEST_CLIP_NORM, LEAST_NOISE_MULTIPLIER, PARTICIPATIONS_A_RUN, PARTICIPATIONS_A_PERIOD = 4.0, 1.0, 5, 10
+MOST_EPOCHS = 20
 
 PEOPLE = DevicePolicy(
     simulated=False,
@@ -82,6 +86,7 @@ PEOPLE = DevicePolicy(
     participations=PARTICIPATIONS_A_RUN,
     participations_a_period=PARTICIPATIONS_A_PERIOD,
     call_budget=CALL_BUDGET,
+    most_epochs=MOST_EPOCHS,
 )
 """The policy of a person's device."""
 
@@ -106,7 +111,8 @@ def require_obeyable(task: LocalTask, policy: DevicePolicy, release: int, second
         seconds_left: Until the round's deadline.
 
     Raises:
-        TaskRefusedError: A seed, a wide clip or none, no noise, another release or threat model, or too late.
+        TaskRefusedError: A seed, too many epochs, a wide clip or none, no noise, another release or threat model, or
+            too late.
     """
     if task.release != release:
         raise TaskRefusedError(f"the task is of release {task.release}, this device has {release}")
@@ -116,6 +122,8 @@ def require_obeyable(task: LocalTask, policy: DevicePolicy, release: int, second
         raise TaskRefusedError("the round's deadline has passed")
     if task.seed is not None:
         raise TaskRefusedError("the task brings a seed; a person's device draws its own noise")
+    if policy.most_epochs is not None and task.epochs > policy.most_epochs:
+        raise TaskRefusedError(f"the task asks for {task.epochs} epochs; this device does {policy.most_epochs} at most")
     _require_clipped(task.clip_norm, policy.largest_clip_norm)
     if policy.noised_on_device and task.call_privacy is None and task.secure is None:
         raise TaskRefusedError("the task asks for an update without noise, which was not consented to")

@@ -67,7 +67,11 @@ def build_secure_client_app(
     @app.query(_action(SecureStage.KEYS))
     def keys(message: Message, context: Context) -> Message:
         device = int(context.node_config[DEVICE_ID])
-        rounds[device] = _open_round(message, credentials_of(device))
+        rounds.pop(device, None)
+        opened = _open_round(message, credentials_of(device), guard.now())
+        # Asked before anybody counts on this device: one that can't take part would have to be made up for later.
+        guard.require_open(device, opened.task, load_calls(device), _end_of(message))
+        rounds[device] = opened
         return _answer(message, wire.write_advertisement(rounds[device].machine.advertise()))
 
     @app.query(_action(SecureStage.SHARES))
@@ -80,8 +84,7 @@ def build_secure_client_app(
         device = int(context.node_config[DEVICE_ID])
         machine, opened = _machine(rounds, context), rounds[device]
         model = arrays_of(message.content.array_records[MODEL])
-        expires = message.metadata.created_at + message.metadata.ttl
-        admission = guard.admit(device, opened.task, load_calls(device), expires)
+        admission = guard.admit(device, opened.task, load_calls(device), _end_of(message))
         words, norm = _train(model, opened, admission, device)
         context.state[OWN_ROUND] = MetricRecord({"norm": norm})
         vector = machine.mask(wire.read_boxes(_said(message)), digest_model(model), words)
@@ -101,7 +104,7 @@ def build_secure_client_app(
     return app
 
 
-def _open_round(message: Message, credentials: Credentials) -> OpenRound:
+def _open_round(message: Message, credentials: Credentials, now: float) -> OpenRound:
     """Return the round that the server proposes; whatever it says of it is signed with the device's keys."""
     values = dict(message.content.config_records[TASK])
     task = task_from_values(values)  # type: ignore[arg-type]
@@ -109,7 +112,7 @@ def _open_round(message: Message, credentials: Credentials) -> OpenRound:
         raise ProtocolRefusedError("an unmasked update was asked for")
     model_digest = wire.read_session(_said(message))
     session = Session(task.round_number, model_digest, digest_task(values), task.secure)  # type: ignore[arg-type]
-    return OpenRound(DeviceRound(credentials.identity, credentials.authority, session), session, task)
+    return OpenRound(DeviceRound(credentials.identity, credentials.authority, session, now), session, task)
 
 
 def _train(model: Arrays, opened: OpenRound, admission: Admission, device: int) -> tuple[NDArray[np.uint32], float]:
@@ -127,6 +130,10 @@ def _noise_source(task: LocalTask, device: int) -> WordSource:
     if task.seed is None:
         return SystemWords()
     return SeededWords(seeded_generator(task.seed, task.round_number, device, "noise share"))
+
+
+def _end_of(message: Message) -> float:
+    return message.metadata.created_at + message.metadata.ttl
 
 
 def _machine(rounds: dict[int, OpenRound], context: Context) -> DeviceRound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ class SecureCollector:
         self._session = Session(task.round_number, digest_model(model), digest_task(values), task.secure)
         parameters = sum(array.size for array in model.values())
         self._code = VectorCode(parameters, task.clip_norm, task.secure, self._session.digest())
-        self._machine = ServerRound(self._session, settings.authority, self._code.length)
+        self._machine = ServerRound(self._session, settings.authority, self._code.length, time.time())
         self._places: dict[int, int] = {}
         self._fates: dict[int, ReplyFate] = {}
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from simulations.reporting import PHONES_A_DEVICE, gather_phones, learn, report_
 from simulations.scenarios import Drift, deal_scenarios, drift_named
 from simulations.service import ApiAddress, ApiPlace, release_window, serving_api
 from simulations.settings import Engine, RunSettings
-from simulations.workers import WorkerGrid
+from simulations.workers import MakeClientApp, WorkerGrid
 from simulations.workspace import Workspace
 
 
@@ -149,15 +150,14 @@ def _local_grid(
 ) -> Iterator[SimulatedGrid]:
     """Yield devices in this process, or shared out among workers where there are several."""
     world, is_lost = device_world(field, workspace.federation), drop_out(settings.seed, settings.dropout)
+    build_app: MakeClientApp = world.build_app
     if settings.privacy is PrivacyMode.SECURE:
-        # A device's secrets live in one process for one round.
-        app = world.build_secure_app(federation.enrolment.credentials_of)
-        yield InProcessGrid(app, settings.devices, is_lost, taps.grid, advance)
-        return
+        # A device's secrets live in one process for one round: a device stays with its worker.
+        build_app = partial(world.build_secure_app, federation.enrolment.credentials_of)
     if settings.workers == 1:
-        yield InProcessGrid(world.build_app(), settings.devices, is_lost, taps.grid, advance)
+        yield InProcessGrid(build_app(), settings.devices, is_lost, taps.grid, advance)
         return
-    with WorkerGrid(world.build_app, settings.workers, settings.devices, is_lost, taps.grid, advance) as grid:
+    with WorkerGrid(build_app, settings.workers, settings.devices, is_lost, taps.grid, advance) as grid:
         yield grid
 
 

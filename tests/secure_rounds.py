@@ -18,6 +18,7 @@ from models.privacy.secure_aggregation.server import ServerRound
 from models.privacy.secure_aggregation.session import Session
 
 LENGTH = 8
+NOW = 1_800_000_000.0
 AUTHORITY_KEY = Ed25519PrivateKey.generate()
 AUTHORITY = AUTHORITY_KEY.public_key().public_bytes_raw()
 MODEL = b"m" * 32
@@ -35,10 +36,10 @@ def session_with(terms: SecureTerms, round_number: int = 1) -> Session:
     return Session(round_number, MODEL, b"t" * 32, terms)
 
 
-def new_identity(authority: Ed25519PrivateKey = AUTHORITY_KEY) -> Identity:
-    """Return a device's identity, certified."""
+def new_identity(authority: Ed25519PrivateKey = AUTHORITY_KEY, made: float = NOW) -> Identity:
+    """Return a device's identity, certified at that time."""
     key = Ed25519PrivateKey.generate()
-    return Identity(key, certify_identity(authority, key.public_key().public_bytes_raw()))
+    return Identity(key, certify_identity(authority, key.public_key().public_bytes_raw(), made))
 
 
 def vector_of(device: int, length: int = LENGTH) -> NDArray[np.uint32]:
@@ -69,8 +70,8 @@ class PlayedRound:
 
     def __post_init__(self) -> None:
         self.session = session_with(self.terms)
-        self.parties = [DeviceRound(new_identity(), AUTHORITY, self.session) for _ in range(self.devices)]
-        self.server = ServerRound(self.session, AUTHORITY, self.length)
+        self.parties = [DeviceRound(new_identity(), AUTHORITY, self.session, NOW) for _ in range(self.devices)]
+        self.server = ServerRound(self.session, AUTHORITY, self.length, NOW)
         self.places: dict[int, int] = {}
         self.refusals: list[str] = []
 

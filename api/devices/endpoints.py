@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Request, Response
 from api.auth.access_tokens import read_access_token
 from api.auth.bearer import bearer_token, require_session
 from api.auth.door import SIGNED, SignedDoor
-from api.context import context_of
+from api.context import Context, context_of
 from api.database import transaction
 from api.devices import nodes, repository, service
 from api.devices.certifying import require_own_keys
@@ -47,7 +47,7 @@ def enroll(
         actor = Actor("device", enrolment.device_id)
         record_event(connection, SecurityEvent.DEVICE_ENROLLED, actor, context.settings.now)
     response.headers["Cache-Control"] = "no-store"
-    certificate = None if keys is None else certify_identity(context.settings.keys.authority, keys.identity_key)
+    certificate = None if keys is None else _certify(context, keys)
     return EnrolmentAnswer(device_id=enrolment.device_id, secret=enrolment.secret, certificate=certificate)
 
 
@@ -59,7 +59,7 @@ def store_training_keys(brought: TrainingKeysRequest, door: SignedDoor, request:
         nodes.store_keys(call.connection, call.device_id, keys, call.now)
     context = context_of(request)
     publish_orders(context)
-    return TrainingKeysAnswer(certificate=certify_identity(context.settings.keys.authority, keys.identity_key))
+    return TrainingKeysAnswer(certificate=_certify(context, keys))
 
 
 @router.post("/self/secret", status_code=201, responses=SIGNED, openapi_extra=SIGNED_OPERATION)
@@ -103,6 +103,11 @@ def leave(door: SignedDoor, request: Request) -> None:
         service.remove_device(call.connection, call.device_id, call.now)
         record_event(call.connection, SecurityEvent.DEVICE_REMOVED, call.actor, call.now)
     publish_orders(context_of(request))
+
+
+def _certify(context: Context, keys: PublicTrainingKeys) -> bytes:
+    """Return the identity key's certificate, good from now on."""
+    return certify_identity(context.settings.keys.authority, keys.identity_key, context.settings.clock())
 
 
 def _require_keys(brought: TrainingKeysRequest) -> PublicTrainingKeys:

@@ -57,7 +57,9 @@ class TrainingKeysAnswer(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"certificate": _NO_KEY}]})
 
-    certificate: Base64 = Field(description="The enrolment authority's signature of the identity key, 64 bytes.")
+    certificate: Base64 = Field(
+        description="The enrolment authority's word for the identity key: when it ends, 8 bytes; signature, 64."
+    )
 
 
 class EnrolmentRequest(BaseModel):

@@ -73,10 +73,10 @@ class MeasuredRound:
         terms = SecureTerms(threat_model, DROPOUT, quorum, devices, CLIP_NORM / quorum**0.5)
         session, enrolment = Session(1, b"m" * 32, b"t" * 32, terms), SimulatedEnrolment()
         self.code = VectorCode(PARAMETERS, CLIP_NORM, terms, session.digest())
-        self.server = ServerRound(session, enrolment.authority, self.code.length)
+        self.server = ServerRound(session, enrolment.authority, self.code.length, time.time())
         self.costs, self._devices = Costs(), devices
         self._parties = [
-            DeviceRound(enrolment.credentials_of(device).identity, enrolment.authority, session)
+            DeviceRound(enrolment.credentials_of(device).identity, enrolment.authority, session, time.time())
             for device in range(devices)
         ]
         self._expected = np.zeros(self.code.length, np.uint32)

@@ -20,7 +20,7 @@ from fl_client.training_keys import TrainingKeys, make_training_keys
 from models.domain.consent import Purpose
 from models.domain.order import Order, RegisterNode, RemoveNode, admitted_nodes, parse_order
 from models.errors import RefusedError
-from models.privacy.secure_aggregation.identity import is_certified
+from models.privacy.secure_aggregation.identity import LIFETIME_SECONDS, is_certified
 from models.record import read_records
 from tests.api.conftest import Api
 
@@ -131,7 +131,9 @@ def test_the_identity_key_is_certified_by_the_authority(api: Api) -> None:
     authority = api.app.state.context.settings.keys.authority.public_key().public_bytes_raw()
     certificate = api.anonymous().enroll(keys).certificate
     assert certificate is not None
-    assert is_certified(authority, keys.public.identity_key, certificate)
+    now = api.app.state.context.settings.clock()
+    assert is_certified(authority, keys.public.identity_key, certificate, now)
+    assert not is_certified(authority, keys.public.identity_key, certificate, now + LIFETIME_SECONDS)
     assert api.enrolled().send_training_keys(make_training_keys()) != certificate
 
 

@@ -56,8 +56,23 @@ def test_a_task_that_the_person_consented_to_is_admitted_and_charged():
     assert device.rounds() == [1]
 
 
+def test_a_look_refuses_what_would_be_refused_and_charges_nothing():
+    device = Device()
+    device.guard.require_open(0, replace(OBEYABLE, round_number=1), calls("a"), LATER)
+    assert device.rounds() == []
+    for number in range(1, 6):
+        device.admit(number)
+    with pytest.raises(BudgetSpentError, match="5 of 5 participations"):
+        device.guard.require_open(0, replace(OBEYABLE, round_number=6), calls("a"), LATER)
+    device.consents = False
+    with pytest.raises(ConsentRefusedError):
+        device.guard.require_open(0, replace(OBEYABLE, round_number=6), calls("a"), LATER)
+    assert device.rounds() == [1, 2, 3, 4, 5]
+
+
 REFUSED = {
     "a seed": {"seed": 7},
+    "more work than a phone does": {"epochs": 21},
     "a clip too wide": {"clip_norm": 4.1},
     "no clip": {"clip_norm": None},
     "no noise on the device": {"call_privacy": None},

@@ -12,8 +12,9 @@ from flwr.proto.message_pb2 import Message as ProtoMessage
 from scipy.stats import chisquare
 
 from fl_client import secure_training
-from fl_client.guard import simulation_guard
-from fl_client.policy import PEOPLE, require_obeyable
+from fl_client.guard import DeviceFacts, Guard, simulation_guard
+from fl_client.ledger import IN_MEMORY, LedgerStore, Training
+from fl_client.policy import PEOPLE, SIMULATION, require_obeyable
 from fl_client.secure_training import build_secure_client_app
 from fl_client.training import train_on_device
 from fl_server.secure_collecting import SecureCollector, SecureSettings
@@ -128,9 +129,11 @@ def test_the_norm_stays_on_the_device(crossed):
 class Device:
     """One device, asked directly."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard | None = None) -> None:
         self.context = empty_context()
-        self.app = build_secure_client_app(lambda _device: some_calls(3), simulation_guard(), ENROLMENT.credentials_of)
+        self.app = build_secure_client_app(
+            lambda _device: some_calls(3), guard or simulation_guard(), ENROLMENT.credentials_of
+        )
 
     def ask(self, kind: str, content: RecordDict) -> Message:
         message = Message(content, 1, kind, group_id="1")
@@ -177,6 +180,21 @@ def test_a_task_that_is_not_whole_is_refused(device, missing):
         device.say(SecureStage.SHARES, roster=[b""])
 
 
+def test_a_device_that_may_not_take_part_says_so_before_others_count_on_it(device):
+    """Refused at the first stage, it is in no roster; at the masking stage it would be a dropout to make up for."""
+    store, consents = LedgerStore(IN_MEMORY), [False]
+    asked = Device(Guard(SIMULATION, store, DeviceFacts(lambda: consents[0], lambda: 0)))
+    values = task_to_values(replace(PLAN.task_of(1, 1.0), participations=1))
+    assert asked.propose(values).error.reason == "ConsentRefusedError"
+    with pytest.raises(ProtocolRefusedError, match="in no round"):
+        asked.say(SecureStage.SHARES, roster=[b""])
+    consents[0] = True
+    assert not asked.propose(values).has_error()
+    assert store.ledger_of(0).rounds(release=0) == []  # a look costs nothing
+    store.ledger_of(0).charge(Training(0, 1, 0, None), [])
+    assert asked.propose(values | {"round": 2}).error.reason == "BudgetSpentError"
+
+
 def test_unknown_threat_models_are_refused(device):
     reply = device.propose(task_to_values(PLAN.task_of(1, 1.0)) | {"secure-threat-model": "none"})
     assert reply.has_error()
@@ -188,7 +206,7 @@ def test_a_device_that_knows_of_no_round_answers_no_stage(device, stage):
         device.say(stage, survivors=[0, 1, 2])
 
 
-@pytest.mark.parametrize("roster", [[b"short"], [b"x" * 224], []])
+@pytest.mark.parametrize("roster", [[b"short"], [b"x" * 232], []])
 def test_a_malformed_roster_is_refused_and_ends_the_round_for_the_device(device, roster):
     device.propose(task_to_values(PLAN.task_of(1, 1.0)))
     with pytest.raises(ProtocolRefusedError):

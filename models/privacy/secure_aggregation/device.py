@@ -41,15 +41,16 @@ class Stage(IntEnum):
 class DeviceRound:
     """One device in one attempt at one round. Its keys and its seed are made here and die with it."""
 
-    def __init__(self, identity: Identity, authority: bytes, session: Session) -> None:
+    def __init__(self, identity: Identity, authority: bytes, session: Session, now: float) -> None:
         """Draw fresh keys.
 
         Args:
             identity: The device's long-lived key with its certificate.
             authority: Public key of the enrolment authority, from a source that the server can't change.
             session: What the device was asked to take part in, as it understood it.
+            now: Seconds since the start of 1970: certificates that are over by then count for nothing.
         """
-        self._identity, self._authority, self._session = identity, authority, session
+        self._identity, self._authority, self._session, self._now = identity, authority, session, now
         self._mask_key, self._box_key = X25519PrivateKey.generate(), X25519PrivateKey.generate()
         self._seed = os.urandom(KEY_BYTES)
         self._stage = Stage.ADVERTISE
@@ -71,7 +72,7 @@ class DeviceRound:
             ProtocolRefusedError: The roster is wrong in any way (see ``verify_roster``), or lacks this device.
         """
         self._enter(Stage.SHARE)
-        self._roster = verify_roster(self._session, advertisements, self._authority)
+        self._roster = verify_roster(self._session, advertisements, self._authority, self._now)
         place = self._roster.place_of(self._advertisement)
         if place is None:
             raise ProtocolRefusedError("this device isn't in the roster")

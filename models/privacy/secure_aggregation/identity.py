@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-_CERTIFICATE = b"hearsay identity certificate/1 "
+_CERTIFICATE = b"hearsay identity certificate/2 "
+_END_BYTES, _SIGNATURE_BYTES = 8, 64
+
+CERTIFICATE_BYTES = _END_BYTES + _SIGNATURE_BYTES
+
+LIFETIME_SECONDS = 90 * 86_400
+"""How long a certificate is good for; a device asks for another before. So a stolen key is of no use for ever."""
+
+MARGIN_SECONDS = 3_600
+"""So much longer than now a server asks certificates to be good: else one could end between its look and a device's."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -20,7 +29,7 @@ class Identity:
 
     Attributes:
         key: Secret; it never leaves the device.
-        certificate: The authority's signature of the public half, 64 bytes.
+        certificate: The authority's word for the public half, until a certain time; `CERTIFICATE_BYTES` bytes.
     """
 
     key: Ed25519PrivateKey
@@ -32,14 +41,22 @@ class Identity:
         return self.key.public_key().public_bytes_raw()
 
 
-def certify_identity(authority: Ed25519PrivateKey, public_key: bytes) -> bytes:
-    """Return the certificate of a device's public key, for enrolment."""
-    return authority.sign(_CERTIFICATE + public_key)
+def certify_identity(authority: Ed25519PrivateKey, public_key: bytes, now: float) -> bytes:
+    """Return the certificate of a device's public key: when it ends, and the authority's signature of both.
+
+    Args:
+        authority: The enrolment authority's key.
+        public_key: The device's, 32 bytes.
+        now: Seconds since the start of 1970.
+    """
+    end = (int(now) + LIFETIME_SECONDS).to_bytes(_END_BYTES)
+    return end + authority.sign(_CERTIFICATE + end + public_key)
 
 
-def is_certified(authority: bytes, public_key: bytes, certificate: bytes) -> bool:
-    """Say whether the authority, by its public key, certified a device's public key."""
-    return is_signed(authority, _CERTIFICATE + public_key, certificate)
+def is_certified(authority: bytes, public_key: bytes, certificate: bytes, now: float) -> bool:
+    """Say whether the authority, by its public key, certified a device's public key for a time that isn't over."""
+    end, signature = certificate[:_END_BYTES], certificate[_END_BYTES:]
+    return int.from_bytes(end) > now and is_signed(authority, _CERTIFICATE + end + public_key, signature)
 
 
 def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:

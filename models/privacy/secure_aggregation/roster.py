@@ -18,7 +18,7 @@ class Advertisement:
 
     Attributes:
         identity: Its public signing key, 32 bytes.
-        certificate: The enrolment authority's word for it, 64 bytes.
+        certificate: The enrolment authority's word for it; see `Identity`.
         mask_key: Public X25519 key for masks, made for this round, 32 bytes.
         box_key: Public X25519 key for boxes, made for this round, 32 bytes.
         signature: The device's, over the session and both keys, 64 bytes.
@@ -59,22 +59,22 @@ def advertise(identity: Identity, mask_key: bytes, box_key: bytes, session: byte
     return Advertisement(identity.public_key, identity.certificate, mask_key, box_key, signature)
 
 
-def is_genuine(advertisement: Advertisement, session: bytes, authority: bytes) -> bool:
-    """Say whether a certified device signed this advertisement for this session."""
+def is_genuine(advertisement: Advertisement, session: bytes, authority: bytes, now: float) -> bool:
+    """Say whether a device whose certificate is good now signed this advertisement for this session."""
     ad = advertisement
     return (
         len(ad.mask_key) == len(ad.box_key) == KEY_BYTES
-        and is_certified(authority, ad.identity, ad.certificate)
+        and is_certified(authority, ad.identity, ad.certificate, now)
         and is_signed(ad.identity, _signed_part(session, ad.mask_key, ad.box_key), ad.signature)
     )
 
 
-def verify_roster(session: Session, advertisements: Iterable[Advertisement], authority: bytes) -> Roster:
+def verify_roster(session: Session, advertisements: Iterable[Advertisement], authority: bytes, now: float) -> Roster:
     """Return the roster, once everything about it is right.
 
     Raises:
         ProtocolRefusedError: It is not sorted, has too few or too many devices, repeats a device or a key, or holds an
-            advertisement that no certified device signed for this session.
+            advertisement that no device with a certificate that is good now signed for this session.
     """
     listed, digest = tuple(advertisements), session.digest()
     if not FEWEST_DEVICES <= len(listed) <= session.terms.most_devices:
@@ -85,7 +85,7 @@ def verify_roster(session: Session, advertisements: Iterable[Advertisement], aut
     keys = [key for ad in listed for key in (ad.mask_key, ad.box_key)]
     if len(set(keys)) != len(keys):
         raise ProtocolRefusedError("the roster repeats a key")
-    if not all(is_genuine(advertisement, digest, authority) for advertisement in listed):
+    if not all(is_genuine(advertisement, digest, authority, now) for advertisement in listed):
         raise ProtocolRefusedError("the roster holds a forged advertisement")
     parts = [part for ad in listed for part in (ad.identity, ad.certificate, ad.mask_key, ad.box_key, ad.signature)]
     return Roster(digest, listed, hash_parts([b"roster", digest, *parts]))

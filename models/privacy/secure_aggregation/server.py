@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from models.domain.secure_aggregation import ThreatModel
 from models.errors import ProtocolRefusedError, RoundAbortedError
-from models.privacy.secure_aggregation.identity import is_signed
+from models.privacy.secure_aggregation.identity import MARGIN_SECONDS, is_signed
 from models.privacy.secure_aggregation.keys import agree_mask_key, is_usable
 from models.privacy.secure_aggregation.masks import MaskStream, Words
 from models.privacy.secure_aggregation.neighbourhood import Neighbourhood, choose_neighbourhood, signatures_needed
@@ -28,15 +28,16 @@ from models.privacy.secure_aggregation.statements import SharedSecrets, UnmaskRe
 class ServerRound:
     """One attempt at one round. It learns the sum of the survivors' vectors, or nothing."""
 
-    def __init__(self, session: Session, authority: bytes, length: int) -> None:
+    def __init__(self, session: Session, authority: bytes, length: int, now: float) -> None:
         """Begin.
 
         Args:
             session: What devices are asked to take part in.
             authority: Public key of the enrolment authority.
             length: Words in a vector.
+            now: Seconds since the start of 1970: certificates that are over soon after it count for nothing.
         """
-        self._session, self._authority = session, authority
+        self._session, self._authority, self._certified_at = session, authority, now + MARGIN_SECONDS
         self._advertisements: dict[bytes, Advertisement] = {}
         self._shared: dict[int, SharedSecrets] = {}
         self._sum = np.zeros(length, np.uint32)
@@ -55,7 +56,7 @@ class ServerRound:
             raise ProtocolRefusedError("a device or a key repeats")
         if not (is_usable(advertisement.mask_key) and is_usable(advertisement.box_key)):
             raise ProtocolRefusedError("a public key is unusable")  # each of its neighbours would have to drop out
-        if not is_genuine(advertisement, self._session.digest(), self._authority):
+        if not is_genuine(advertisement, self._session.digest(), self._authority, self._certified_at):
             raise ProtocolRefusedError("an advertisement is forged")
         self._advertisements[advertisement.identity] = advertisement
 
@@ -67,7 +68,7 @@ class ServerRound:
         """
         self._require_quorum(len(self._advertisements))
         listed = [self._advertisements[identity] for identity in sorted(self._advertisements)]
-        self._roster = verify_roster(self._session, listed, self._authority)
+        self._roster = verify_roster(self._session, listed, self._authority, self._certified_at)
         devices, terms = len(self._roster), self._session.terms
         self._shape = choose_neighbourhood(devices, terms.expected_dropout, terms.threat_model)
         self._neighbours = draw_neighbours(self._roster.digest, devices, self._shape.degree)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from models.errors import ProtocolRefusedError
+from models.privacy.secure_aggregation.identity import CERTIFICATE_BYTES
 from models.privacy.secure_aggregation.roster import Advertisement
 from models.privacy.secure_aggregation.statements import SharedSecrets, UnmaskRequest
 
@@ -16,7 +17,7 @@ Values = dict[str, Value]
 MASKED = "masked"
 """Name of the one array that a masked reply holds."""
 
-_LENGTHS = (32, 64, 32, 32, 64)
+_LENGTHS = (32, CERTIFICATE_BYTES, 32, 32, 64)
 """Bytes of an advertisement's fields, in order."""
 
 

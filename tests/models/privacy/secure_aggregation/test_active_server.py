@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from models.domain.secure_aggregation import ThreatModel
 from models.errors import ProtocolRefusedError
 from models.privacy.secure_aggregation.device import DeviceRound, Stage
+from models.privacy.secure_aggregation.identity import LIFETIME_SECONDS, MARGIN_SECONDS, is_certified
 from models.privacy.secure_aggregation.keys import agree_box_key
 from models.privacy.secure_aggregation.roster import advertise
 from models.privacy.secure_aggregation.secret_sharing import combine_shares
@@ -20,6 +22,7 @@ from tests.secure_rounds import (
     AUTHORITY,
     LENGTH,
     MODEL,
+    NOW,
     PlayedRound,
     new_identity,
     play_until,
@@ -285,7 +288,7 @@ def test_each_secret_of_a_round_is_drawn_anew_and_boxes_belong_to_one_roster():
     """One by one: a seed that repeats beneath fresh pairwise masks shows in no vector."""
     played = PlayedRound(terms_for(4, CURIOUS), 4)
     identity, authority = played.parties[0]._identity, played.parties[0]._authority
-    first, second = (DeviceRound(identity, authority, played.session) for _ in range(2))
+    first, second = (DeviceRound(identity, authority, played.session, NOW) for _ in range(2))
     assert first._seed != second._seed
     ads = [party.advertise() for party in (first, second)]
     assert len({key for ad in ads for key in (ad.mask_key, ad.box_key)}) == 4
@@ -293,10 +296,37 @@ def test_each_secret_of_a_round_is_drawn_anew_and_boxes_belong_to_one_roster():
     assert len(keys) == 2
 
 
+def test_a_certificate_counts_until_its_time_is_over():
+    identity = new_identity()
+    good_until = NOW + LIFETIME_SECONDS
+    assert is_certified(AUTHORITY, identity.public_key, identity.certificate, good_until - 1)
+    assert not is_certified(AUTHORITY, identity.public_key, identity.certificate, good_until)
+    longer = int(good_until + 1).to_bytes(8) + identity.certificate[8:]
+    assert not is_certified(AUTHORITY, identity.public_key, longer, NOW)
+
+
+def test_a_device_whose_certificate_ends_within_the_hour_is_left_out_by_the_server():
+    played = PlayedRound(terms_for(4, CURIOUS), 4)
+    for left, taken in ((MARGIN_SECONDS - 1, False), (MARGIN_SECONDS + 1, True)):
+        identity = new_identity(made=NOW - LIFETIME_SECONDS + left)
+        ad = DeviceRound(identity, AUTHORITY, played.session, NOW).advertise()
+        with nullcontext() if taken else refused("forged"):
+            played.server.take_advertisement(ad)
+
+
+def test_a_device_refuses_a_roster_with_a_certificate_that_is_over():
+    played, ads = advertised()
+    over = DeviceRound(new_identity(made=NOW - LIFETIME_SECONDS - 1), AUTHORITY, played.session, NOW).advertise()
+    party = DeviceRound(new_identity(), AUTHORITY, played.session, NOW)
+    own = party.advertise()
+    with refused("forged"):
+        party.share(in_order([*ads[2:], over, own]))
+
+
 def test_a_device_trusts_only_its_own_authority():
     played, ads = advertised()
     other = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
-    party = DeviceRound(new_identity(), other, played.session)
+    party = DeviceRound(new_identity(), other, played.session, NOW)
     with refused("forged"):
         party.advertise()
         party.share(in_order([*ads, party._advertisement]))
