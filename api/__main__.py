@@ -15,11 +15,10 @@ from pydantic import SecretStr, ValidationError
 from api.app import create_app
 from api.audit.service import verify_log
 from api.certificate import make_certificate
-from api.context import Context
+from api.context import open_context
 from api.database import connect_database, migrate_database, require_current_schema, transaction
 from api.key_rotation import rotate_keys
 from api.keys import load_keys, make_keys
-from api.people.passwords import Passwords
 from api.people.schemas import NameAndPassword
 from api.people.service import create_operator
 from api.security_events import CONSOLE, SecurityEvent, record_event
@@ -75,12 +74,10 @@ def _rotate_keys(options: argparse.Namespace) -> None:
 
 def _create_operator(options: argparse.Namespace) -> None:
     wanted = _require_login_name(options.name, _read_password())
-    engine = connect_database(options.database)
-    require_current_schema(engine)
-    settings = Settings(options.database, Path(), load_keys(options.keys))
-    context = Context(settings, engine, Passwords(settings.password_cost))
+    context = open_context(Settings(options.database, Path(), load_keys(options.keys)))
+    require_current_schema(context.engine)
     create_operator(context, wanted.name, wanted.password.get_secret_value())
-    engine.dispose()
+    context.engine.dispose()
     print_json({"operator": wanted.name})
 
 

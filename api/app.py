@@ -19,9 +19,8 @@ from starlette.responses import JSONResponse
 from api import health
 from api.audit.endpoints import router as audit
 from api.consents.endpoints import router as consents
-from api.context import Context
+from api.context import Context, open_context
 from api.dashboard.app import create_dashboard
-from api.database import connect_database
 from api.devices.endpoints import router as devices
 from api.documentation import DESCRIPTION, VERSION, describe
 from api.guardians.endpoints import router as guardians
@@ -32,7 +31,6 @@ from api.metrics.state import StateMetrics
 from api.operator.endpoints import router as operator
 from api.orders.endpoints import router as orders
 from api.people.endpoints import router as people
-from api.people.passwords import Passwords
 from api.problems import MEDIA_TYPE, Problem, ProblemError, problem_document
 from api.releases.endpoints import router as releases
 from api.settings import Settings
@@ -45,7 +43,7 @@ _log = logging.getLogger("hearsay.api")
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application. The database is opened with the first request, and upkeep runs while it is served."""
-    context = Context(settings, connect_database(settings.database_url), Passwords(settings.password_cost))
+    context = open_context(settings)
     app = FastAPI(
         title="Hearsay",
         version=VERSION,
