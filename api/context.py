@@ -8,8 +8,8 @@ from typing import cast
 from sqlalchemy import Engine
 from starlette.requests import Request
 
-from api.database import connect_database
 from api.batching import Batches
+from api.database import connect_database
 from api.people.passwords import Passwords
 from api.settings import Settings
 
