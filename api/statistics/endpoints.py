@@ -89,8 +89,11 @@ def _accept(report: ReportRequest, door: Door, connection: Connection) -> Report
 def _calendar(connection: Connection, now: datetime) -> WindowsAnswer:
     released = repository.windows_in_state(connection, WindowState.RELEASED)
     window = open_window(now)
+    is_open = repository.state_of(connection, window) in (None, WindowState.OPEN)
     return WindowsAnswer(
-        open=window.name, collected_until=window.collected_until, released=[found.name for found in released]
+        open=window.name if is_open else None,
+        collected_until=window.collected_until,
+        released=[found.name for found in released],
     )
 
 

@@ -151,6 +151,7 @@ def _measure(name: str, our_database: str, bare_database: str, place: Path, full
 @contextmanager
 def _both_sides(our_database: str, bare_database: str, place: Path) -> Iterator[tuple[Side, Side]]:
     make_keys(place / "keys")
+    (place / "registry").mkdir(exist_ok=True)
     keys = load_keys(place / "keys")
     for database in (our_database, bare_database):
         engine = connect_database(database)
