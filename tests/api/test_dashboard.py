@@ -32,9 +32,9 @@ from fl_server.release.signing import ONLINE_ROLES, load_keys
 from models.domain.consent import Purpose
 from models.domain.order import SetRollout, parse_order
 from models.record import read_records
+from simulations.half_a_year import fill_database, fill_registry
 from tests.api.conftest import CHEAP, Api, SettableClock
 from tests.api.people import PASSWORD, log_in, operator, sign_up
-from tests.dashboard_world import fill_database, fill_registry
 
 PAGES = (
     "",
