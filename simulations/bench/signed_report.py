@@ -90,9 +90,10 @@ class Side:
     def send_for(self, seconds: float, connections: int) -> int:
         """Send reports for some seconds, not counting those in which they are made, and return how many."""
         before, taken = self._acknowledged, 0.0
-        with Load(self._url, connections) as load:
-            while taken < seconds:
-                requests = self._make(FULL_BATCH)
+        while taken < seconds:
+            requests = self._make(FULL_BATCH)
+            # Opened anew: the server closes connections that idle while requests are made.
+            with Load(self._url, connections) as load:
                 started = time.perf_counter()
                 load.send(requests)
                 taken += time.perf_counter() - started
