@@ -10,25 +10,24 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from api.app import create_app
 from api.audit.service import verify_log
 from api.certificate import make_certificate
-from api.context import Context
-from api.database import connect_database, migrate_database, require_current_schema, transaction
+from api.context import open_context
+from api.database import connect_database, empty_log, migrate_database, require_current_schema, transaction
 from api.key_rotation import rotate_keys
 from api.keys import load_keys, make_keys
-from api.people.passwords import Passwords
-from api.people.schemas import NameAndPassword
-from api.people.service import create_operator
+from api.people.schemas import NewLoginName
+from api.people.service import create_operator, remove_operator
 from api.security_events import CONSOLE, SecurityEvent, record_event
 from api.serving import open_socket, serve, stop_with_input, url_of
 from api.settings import Binding, Settings
 from api.statistics.service import ClosedWindow, release_due_windows, release_window
 from models.command import console, print_json, run_command
 from models.domain.window import Window, open_window
-from models.errors import UsageError
+from models.errors import BadInputError, UsageError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    _require_registry(options.registry)
     binding = Binding(options.host, options.port, _certificate(options), options.proxy)
     settings = Settings(options.database, options.registry, load_keys(options.keys))
     engine = connect_database(options.database)
@@ -54,6 +54,13 @@ def _serve(options: argparse.Namespace) -> None:
     if options.stop_with_input:
         stop_with_input()
     serve(create_app(settings), listener, binding, announce)
+
+
+def _require_registry(registry: Path) -> None:
+    if not registry.is_dir():
+        raise BadInputError(
+            f"{registry} is no directory: name the one that fl_server publishes into, or make it (mkdir)"
+        )
 
 
 def _migrate(options: argparse.Namespace) -> None:
@@ -74,21 +81,31 @@ def _rotate_keys(options: argparse.Namespace) -> None:
 
 
 def _create_operator(options: argparse.Namespace) -> None:
-    wanted = _require_login_name(options.name, _read_password())
+    name, password = _require_login_name(options.name), _read_password()
+    context = open_context(Settings(options.database, Path(), load_keys(options.keys)))
+    require_current_schema(context.engine)
+    create_operator(context, name, password)
+    context.engine.dispose()
+    print_json({"operator": name})
+
+
+def _remove_operator(options: argparse.Namespace) -> None:
     engine = connect_database(options.database)
     require_current_schema(engine)
-    settings = Settings(options.database, Path(), load_keys(options.keys))
-    context = Context(settings, engine, Passwords(settings.password_cost))
-    create_operator(context, wanted.name, wanted.password.get_secret_value())
+    with transaction(engine) as connection:
+        remove_operator(connection, options.name, datetime.now(UTC))
+    empty_log(engine)
     engine.dispose()
-    print_json({"operator": wanted.name})
+    print_json({"removed": options.name})
 
 
-def _require_login_name(name: str, password: str) -> NameAndPassword:
+def _require_login_name(name: str) -> str:
     try:
-        return NameAndPassword(name=name, password=SecretStr(password))
+        return TypeAdapter(NewLoginName).validate_python(name)
     except ValidationError:
-        raise UsageError("expected a --name of 3 to 32 small letters, digits, dots, hyphens and underscores") from None
+        raise UsageError(
+            "expected a --name of 3 to 32 small letters, digits, dots, hyphens and underscores, and no telephone number"
+        ) from None
 
 
 def _read_password() -> str:
@@ -109,6 +126,7 @@ def _release_statistics(options: argparse.Namespace) -> None:
                 record_event(connection, SecurityEvent.WINDOW_CLOSED_EARLY, CONSOLE, now, window.name)
         else:
             closed = release_due_windows(connection, now)
+    empty_log(engine)
     engine.dispose()
     print_json({"closed": [_describe(window) for window in closed]})
 
@@ -171,6 +189,10 @@ def _parser() -> argparse.ArgumentParser:
     creating.add_argument("--name", required=True, help="login name")
     creating.set_defaults(run=_create_operator)
 
+    removing = commands.add_parser("remove-operator", help="remove an operator's account; it is logged out at once")
+    removing.add_argument("--name", required=True, help="login name")
+    removing.set_defaults(run=_remove_operator)
+
     rotating = commands.add_parser("rotate-keys", help="new keys in place of those in use, while it runs")
     rotating.add_argument("--retire", action="store_true", help="after a leak: take the older ones away at once")
     rotating.set_defaults(run=_rotate_keys)
@@ -191,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     certifying.add_argument("--out", type=Path, required=True, metavar="DIR")
     certifying.set_defaults(run=_make_certificate)
 
-    for command in (serving, migrating, creating, rotating, releasing, auditing):
+    for command in (serving, migrating, creating, removing, rotating, releasing, auditing):
         command.add_argument("--database", required=True, help="sqlite:///FILE or postgresql://USER@HOST/NAME")
     for command in (serving, migrating, creating, rotating):
         command.add_argument("--keys", type=Path, required=True, help="directory of the secret keys")

@@ -14,25 +14,23 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 
 from api import health
 from api.audit.endpoints import router as audit
 from api.consents.endpoints import router as consents
-from api.context import Context
+from api.context import Context, open_context
 from api.dashboard.app import create_dashboard
-from api.database import connect_database
 from api.devices.endpoints import router as devices
 from api.documentation import DESCRIPTION, VERSION, describe
 from api.guardians.endpoints import router as guardians
-from api.limits import FaultBarrier, RequestLimits
+from api.limits import FaultBarrier, RequestLimits, body_of
 from api.metrics.endpoints import router as metrics
 from api.metrics.requests import Measured, RequestMetrics
 from api.metrics.state import StateMetrics
 from api.operator.endpoints import router as operator
 from api.orders.endpoints import router as orders
 from api.people.endpoints import router as people
-from api.people.passwords import Passwords
 from api.problems import MEDIA_TYPE, Problem, ProblemError, problem_document
 from api.releases.endpoints import router as releases
 from api.settings import Settings
@@ -45,7 +43,7 @@ _log = logging.getLogger("hearsay.api")
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application. The database is opened with the first request, and upkeep runs while it is served."""
-    context = Context(settings, connect_database(settings.database_url), Passwords(settings.password_cost))
+    context = open_context(settings)
     app = FastAPI(
         title="Hearsay",
         version=VERSION,
@@ -72,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(router)
     app.mount("/operator", create_dashboard(context))
+    app.add_route("/operator", lambda _: RedirectResponse("/operator/", 308), include_in_schema=False)
     _answer_errors(app)
     app.add_middleware(RequestLimits)
     app.add_middleware(FaultBarrier)
@@ -114,8 +113,7 @@ def _answer_problem(_: Request, error: ProblemError) -> JSONResponse:
     response = _answer(error.problem, error.detail, **error.members)
     if error.problem in (Problem.TOKEN_REFUSED, Problem.LOGIN_REFUSED, Problem.SESSION_OVER):
         response.headers["WWW-Authenticate"] = "Bearer"
-    if "retry_after" in error.members:
-        response.headers["Retry-After"] = str(error.members["retry_after"])
+    response.headers.update(error.headers)
     return response
 
 
@@ -126,10 +124,18 @@ def _answer_http_exception(_: Request, error: HTTPException) -> JSONResponse:
     return response
 
 
-def _answer_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+def _answer_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     """Name the fields and the rules they break, never what was sent: it might be somebody's call."""
+    if _is_of_another_type(request) and any(found["loc"][:1] == ("body",) for found in error.errors()):
+        return _answer(Problem.MEDIA_TYPE_UNKNOWN, "send the body as application/json")
     errors = [{"field": _field(found), "rule": found["type"]} for found in error.errors()]
     return _answer(Problem.INVALID, "compare the request with /openapi.json", errors=errors[:20])
+
+
+def _is_of_another_type(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = media_type == "application/json" or (media_type.startswith("application/") and media_type[-5:] == "+json")
+    return bool(body_of(request)) and not is_json
 
 
 def _field(found: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import cast
 from sqlalchemy import Engine
 from starlette.requests import Request
 
+from api.batching import Batches
+from api.database import connect_database
 from api.people.passwords import Passwords
 from api.settings import Settings
 
@@ -19,6 +21,13 @@ class Context:
     settings: Settings
     engine: Engine
     passwords: Passwords
+    batches: Batches
+
+
+def open_context(settings: Settings) -> Context:
+    """Return what an application of these settings holds. Its database is opened with the first transaction."""
+    engine = connect_database(settings.database_url)
+    return Context(settings, engine, Passwords(settings.password_cost), Batches(engine))
 
 
 def context_of(request: Request) -> Context:

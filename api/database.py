@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
@@ -25,10 +27,14 @@ from models.errors import BadInputError, UnreachableError, UsageError
 BUSY_MILLISECONDS = 10_000
 """How long a writer waits for another one in SQLite."""
 
+READER_MILLISECONDS = 500
+"""How long emptying SQLite's log, which keeps all others from writing, waits for readers."""
+
 _CONNECTIONS = 40  # as many as the server has worker threads, so that none waits for a connection
 _WRITER = "sqlite_writer"  # execution option that holds the lock of this process's writers
 _BEGIN = "sqlite_begin"  # execution option of a connection that only reads
 _LOCKS = 0x48656172  # keeps our advisory locks apart from those of others on the same server
+_log = logging.getLogger("hearsay.api")
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -75,6 +81,23 @@ def hold_lock(connection: Connection, lock: Lock) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCKS, lock.value)))
+
+
+def empty_log(engine: Engine) -> None:
+    """Take what was deleted out of SQLite's write-ahead log too, which keeps pages as they were before.
+
+    Where a reader is in the way it is left to the next call. PostgreSQL's log is for its administrator to keep or not.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with _turn(engine), closing(engine.raw_connection()) as pooled:
+        cursor = pooled.cursor()
+        try:
+            cursor.execute(f"PRAGMA busy_timeout = {READER_MILLISECONDS}")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        except sqlite3.Error as error:
+            _log.error("the write-ahead log wasn't emptied: %s", type(error).__name__)
 
 
 def insert_if_absent(connection: Connection, table: Table, **values: Any) -> bool:

@@ -61,6 +61,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document of an application; made once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        _document_media_type(document)
         components = document.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
         schemas["Problem"] = _PROBLEM_SCHEMA
@@ -69,6 +70,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
         components["securitySchemes"] = {_SIGNATURE_SCHEME: _SCHEME, _TOKEN_SCHEME: _BEARER}
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _document_media_type(document: dict[str, Any]) -> None:
+    refused = problems(Problem.MEDIA_TYPE_UNKNOWN)[Problem.MEDIA_TYPE_UNKNOWN.status]
+    for path in document["paths"].values():
+        for operation in path.values():
+            if "requestBody" in operation:
+                operation["responses"][str(Problem.MEDIA_TYPE_UNKNOWN.status)] = refused
 
 
 _SCHEME = {

@@ -8,7 +8,7 @@ import json
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from api.limits import HEADERS_REFUSED, SECURITY_HEADERS
+from api.limits import HEADERS_REFUSED, security_headers
 from api.problems import MEDIA_TYPE, Problem, problem_document
 
 HEAD_SECONDS = 10.0
@@ -65,7 +65,7 @@ class BoundedProtocol(H11Protocol):
             (b"content-type", MEDIA_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
-            *SECURITY_HEADERS,
+            *security_headers(self.scheme or "http"),
         ]
         response = h11.Response(status_code=status, headers=headers, reason=STATUS_PHRASES[status])
         for event in (response, h11.Data(data=body), h11.EndOfMessage()):

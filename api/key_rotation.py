@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from api.database import transaction
+from api.database import empty_log, transaction
 from api.devices import repository
 from api.devices.service import seal_anew
 from api.keys import ENCRYPTION_FILE, TOKEN_FILE, add_key, drop_keys, load_keys
@@ -57,6 +57,7 @@ def rotate_keys(engine: Engine, directory: Path, *, retire: bool = False) -> Rot
     found, lost = _seal_all(engine, directory)
     if lost:
         raise BadInputError(f"the secrets of {lost} devices can't be opened: no key was taken away; bring the old ones")
+    empty_log(engine)
     for path in paths:
         drop_keys(path, keep=1 if retire else 2)
     return Rotation(keys.encryption.current, keys.tokens.current, found)

@@ -104,6 +104,16 @@ def load_keys(directory: Path) -> Keys:
     return Keys(directory)
 
 
+def require_private(path: Path) -> None:
+    """Return only if nobody but its owner may read a secret file, or it isn't there.
+
+    Raises:
+        RefusedError: Others may.
+    """
+    if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise RefusedError(f"{path} may be read by others than its owner: chmod 600 it")
+
+
 def add_key(path: Path) -> None:
     """Put a new key in front of a ring; what older ones made stays readable.
 
@@ -168,14 +178,12 @@ def _read_ring(path: Path) -> tuple[tuple[int, int], KeyRing]:
 
 def _load_ring(path: Path) -> KeyRing:
     try:
-        mode = path.stat().st_mode
+        require_private(path)
         text = path.read_text("ascii")
     except FileNotFoundError:
         raise BadInputError(f"{path} is not there: `python -m api migrate` makes it") from None
     except (OSError, UnicodeDecodeError):
         raise BadInputError(f"{path} can't be read") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise RefusedError(f"{path} may be read by others than its owner: chmod 600 it")
     return _parse_ring(path, text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -26,8 +27,16 @@ BODY_SECONDS = 10.0
 _BODY = "hearsay.body"
 _log = logging.getLogger("hearsay.api")
 
-SECURITY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
-"""Of every answer."""
+_SECURITY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")  # RFC 6797: never sent in clear
+_NOT_STORED = (b"cache-control", b"no-store")
+
+Header = tuple[bytes, bytes]
+
+
+def security_headers(scheme: str) -> tuple[Header, ...]:
+    """Return what every answer over a scheme carries."""
+    return (*_SECURITY_HEADERS, _STRICT_TRANSPORT) if scheme == "https" else _SECURITY_HEADERS
 
 
 def body_of(request: Request) -> bytes:
@@ -48,6 +57,8 @@ class RequestLimits:
         # What arrives in one piece is parsed before the server bounds it.
         if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > LARGEST_HEADERS:
             return await _answer(Problem.MALFORMED, HEADERS_REFUSED, scope, receive, send)
+        if (refusal := _refuse_framing(scope["headers"])) is not None:
+            return await _answer(*refusal, scope, receive, send)
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _read_body(receive)
@@ -56,7 +67,7 @@ class RequestLimits:
         except _ClientGoneError:
             return None
         if body is None:
-            return await _answer(Problem.BODY_TOO_LARGE, f"expected at most {LARGEST_BODY} bytes", scope, receive, send)
+            return await _answer(*_TOO_LARGE, scope, receive, send)
         scope[_BODY] = body
         return await self._app(scope, _replay(body, receive), send)
 
@@ -75,7 +86,7 @@ class FaultBarrier:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
+                message["headers"] = _completed(message.get("headers", ()), scope.get("scheme", "http"))
             await send(message)
 
         try:
@@ -84,6 +95,28 @@ class FaultBarrier:
             _log.error("fault: %s at %s", type(error).__name__, _place(error))
             if not started:
                 await _answer(Problem.FAULT, "the request was not carried out", scope, receive, send_with_headers)
+
+
+_TOO_LARGE = (Problem.BODY_TOO_LARGE, f"expected at most {LARGEST_BODY} bytes")
+_FRAMED_TWICE = (Problem.MALFORMED, "expected Content-Length or Transfer-Encoding, not both")
+
+
+def _refuse_framing(headers: Iterable[Header]) -> tuple[Problem, str] | None:
+    """Say what is wrong with how a body is announced, before any of it is waited for."""
+    announced = {name: value for name, value in headers if name in (b"content-length", b"transfer-encoding")}
+    if len(announced) == 2:  # a proxy in front may have believed the other one (RFC 9112, 6.3 and 11.2)
+        return _FRAMED_TWICE
+    return _TOO_LARGE if int(announced.get(b"content-length", 0)) > LARGEST_BODY else None
+
+
+def _completed(headers: Iterable[Header], scheme: str) -> list[Header]:
+    """Return an answer's headers with those that every answer carries.
+
+    What neither names its version nor says how long it is good for is stored by nobody: it may be about a person.
+    """
+    given = list(headers)
+    is_silent = not any(name in (b"cache-control", b"etag") for name, _ in given)
+    return [*given, *security_headers(scheme), *([_NOT_STORED] if is_silent else ())]
 
 
 class _ClientGoneError(Exception):

@@ -22,6 +22,7 @@ class Problem(Enum):
     SESSION_OVER = ("session-over", 401, "The refresh token was refused: log in again")
     CONSENT_MISSING = ("consent-missing", 403, "There is no consent for this purpose")
     GUARDIAN_MISSING = ("guardian-missing", 403, "A child under 14 needs a guardian's verified consent")
+    PASSWORD_WRONG = ("password-wrong", 403, "The current password is wrong")
     FORM_REFUSED = ("form-refused", 403, "The form was not sent from this page")
     OPERATORS_ONLY = ("operators-only", 403, "This is for operators")
     NOT_FOUND = ("not-found", 404, "There is nothing here")
@@ -87,6 +88,16 @@ class ProblemError(RefusedError):
     def __init__(self, problem: Problem, detail: str, **members: Any) -> None:
         self.problem, self.detail, self.members = problem, detail, members
         super().__init__(detail)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What HTTP says of the case beside the document."""
+        headers = {}
+        if "retry_after" in self.members:
+            headers["Retry-After"] = str(self.members["retry_after"])
+        if "size" in self.members:
+            headers["Content-Range"] = f"bytes */{self.members['size']}"
+        return headers
 
 
 def problem_document(problem: Problem, detail: str, **members: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class SecurityEvent(StrEnum):
 
     SIGNED_UP = "signed-up"
     OPERATOR_CREATED = "operator-created"
+    OPERATOR_REMOVED = "operator-removed"
     LOGGED_IN = "logged-in"
     LOGIN_REFUSED = "login-refused"
     LOGIN_THROTTLED = "login-throttled"
@@ -74,7 +75,8 @@ def record_event(connection: Connection, event: SecurityEvent, actor: Actor, now
         event: What happened.
         actor: Who did it.
         now: When.
-        subject: Id of what it was done to, where that is not the actor. Never anything that opens a door.
+        subject: What it was done to, where that is not the actor: an id, a purpose, a window, an order with its release
+            and its percentage. Never a name, nor anything that opens a door.
     """
     append_deed(connection, Deed(int(now.timestamp()), event.value, actor.kind, actor.id, subject))
     level = logging.WARNING if event in ALARMING else logging.INFO

@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.http_protocol import BoundedProtocol
+from api.keys import require_private
 from api.limits import LARGEST_HEADERS
 from api.settings import Binding
 from models.errors import BadInputError, RefusedError, UnreachableError
@@ -74,6 +75,7 @@ def serve(app: FastAPI, listener: socket.socket, binding: Binding, on_ready: Cal
 
     Raises:
         BadInputError: The certificate or its key can't be used.
+        RefusedError: Others than its owner may read the key.
     """
     # The server hands the signal on when it has ended; by then there is nothing left to end.
     signal.signal(signal.SIGTERM, _ended)
@@ -85,6 +87,7 @@ def configuration(app: FastAPI, binding: Binding) -> uvicorn.Config:
 
     Raises:
         BadInputError: The certificate or its key can't be used.
+        RefusedError: Others than its owner may read the key.
     """
     return uvicorn.Config(
         app,
@@ -136,6 +139,7 @@ def _tls_factory(
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
+        require_private(certificate[1])
         context.load_cert_chain(*certificate)
     except (OSError, ssl.SSLError):
         raise BadInputError(f"{certificate[0]} and its key can't be used as a TLS certificate") from None

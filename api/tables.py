@@ -232,7 +232,7 @@ audit_log = Table(
     Column("event", String(32), nullable=False),
     Column("actor_kind", String(8), nullable=False),
     Column("actor_id", String(32), nullable=False, comment="random; empty where nobody is known"),
-    Column("subject", String(64), nullable=False, comment="id of what it was done to, or empty"),
+    Column("subject", String(64), nullable=False, comment="what it was done to, or empty"),
     Column("hash", String(64), nullable=False, comment="SHA-256 over the former row's and this row"),
     Index("ix_audit_log_event", "event"),
 )

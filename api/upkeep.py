@@ -9,9 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.context import Context
 from api.database import transaction
+from api.destruction import finish_destruction
 from api.devices.repository import forget_nonces
 from api.operator.drift import measure_new_figures
-from api.orders.service import publish_orders
 from api.people.repository import forget_sessions
 from api.people.throttle import forget_attempts
 from api.statistics.service import release_due_windows
@@ -40,5 +40,5 @@ def run_upkeep(context: Context) -> None:
         forget_attempts(connection, now.timestamp())
         for closed in release_due_windows(connection, now):
             _log.info("window %s: %s, %d reports", closed.window.name, closed.state.value, closed.reports)
-    publish_orders(context)
+    finish_destruction(context)
     measure_new_figures(context)

@@ -117,6 +117,7 @@ _ERRORS: Mapping[str, type[HearsayError]] = {
     "consent-missing": ConsentRefusedError,
     "guardian-missing": GuardianMissingError,
     "login-refused": LoginRefusedError,
+    "password-wrong": LoginRefusedError,
     "session-over": SessionOverError,
     "token-refused": TokenRefusedError,
     "report-conflict": ReportRefusedError,

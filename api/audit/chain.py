@@ -29,7 +29,7 @@ class Deed:
         event: As ``SecurityEvent`` names it.
         actor_kind: Person, operator, device, console or nobody.
         actor_id: Random id; empty where nobody is known.
-        subject: Id of what it was done to, where that is not the actor; else empty.
+        subject: What it was done to, where that is not the actor; else empty.
     """
 
     recorded_at: int

@@ -16,7 +16,8 @@ _EXAMPLE: JsonDict = {
     "event": "rollout-ordered",
     "actor_kind": "operator",
     "actor_id": "5b0f2d0c9e6f4a57a3c1de8b7f204c19",
-    "subject": "1795080600000-7c9e6679f3d04f2b",
+    "actor_name": "the-operator",
+    "subject": "1795080600000-7c9e6679f3d04f2b release=3 percent=20",
     "hash": "9f86d081884c7d65" * 4,
 }
 
@@ -29,7 +30,11 @@ class AuditRowAnswer(BaseModel):
     event: str
     actor_kind: str
     actor_id: str = Field(description="Random; empty where nobody is known.")
-    subject: str = Field(description="Id of what it was done to, where that is not the actor; else empty.")
+    actor_name: str | None = Field(description="Login name of an operator who is still one; of nobody else.")
+    subject: str = Field(
+        description="What it was done to, where that is not the actor: an id, a purpose, a window, "
+        "or an order with its release and percentage; else empty."
+    )
     hash: str = Field(description="SHA-256 over the former row's hash and all of this row.")
 
 
@@ -51,6 +56,7 @@ def audit_answer(page: AuditPage) -> AuditAnswer:
             event=row.deed.event,
             actor_kind=row.deed.actor_kind,
             actor_id=row.deed.actor_id,
+            actor_name=page.operators.get(row.deed.actor_id),
             subject=row.deed.subject,
             hash=row.hash,
         )

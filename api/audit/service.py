@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from api.audit import repository
 from api.audit.chain import START, Anchor, AuditRow, Deed, follow, verify_chain
 from api.database import Lock, hold_lock
+from api.people.repository import operator_names
 from models.durable_file import append_durably
 from models.errors import BadInputError
 
@@ -19,10 +21,12 @@ class AuditPage:
     """Some rows, the newest first.
 
     Attributes:
+        operators: Login names of those who are operators now, by id; rows hold no names.
         before: Where the next page goes on; ``None`` at the beginning of the log.
     """
 
     rows: tuple[AuditRow, ...]
+    operators: Mapping[str, str]
     before: int | None
 
 
@@ -38,7 +42,7 @@ def append_deed(connection: Connection, deed: Deed) -> None:
 def read_page(connection: Connection, before: int | None, limit: int) -> AuditPage:
     """Return the newest rows, or those before a number."""
     rows = tuple(repository.newest_rows(connection, before, limit))
-    return AuditPage(rows, rows[-1].number if rows and rows[-1].number > 1 else None)
+    return AuditPage(rows, operator_names(connection), rows[-1].number if rows and rows[-1].number > 1 else None)
 
 
 def verify_log(connection: Connection, anchors: Path | None = None) -> Anchor:

@@ -70,6 +70,7 @@ class Door:
     def __init__(self, request: Request, purpose: Purpose | None) -> None:
         self._request, self.purpose = request, purpose
         self._context: Context = context_of(request)
+        self._signature: VerifiedSignature | None = None
 
     @contextmanager
     def open(self) -> Iterator[DeviceCall]:
@@ -78,23 +79,26 @@ class Door:
         Raises:
             ProblemError: The signature is refused, or the consent is missing.
         """
-        signature: VerifiedSignature | None = None
         try:
             with transaction(self._context.engine) as connection:
-                signature = self._verify(connection)
-                version = None
-                if self.purpose is not None:
-                    version = require_consent(connection, signature.device_id, self.purpose).text_version
-                yield DeviceCall(connection, signature.device_id, self._context.settings.now, version)
+                yield self.enter(connection)
         except ProblemError:
-            self._keep_nonce(signature)
+            self._keep_nonce()
             raise
 
-    def _verify(self, connection: Connection) -> VerifiedSignature:
-        signature = self._verify_secret(connection)
+    def enter(self, connection: Connection) -> DeviceCall:
+        """Let the request into a transaction that is committed even where it is refused: its nonce is used up.
+
+        Raises:
+            ProblemError: The signature is refused, or the consent is missing.
+        """
+        signature = self._signature = self._verify_secret(connection)
         if not repository.use_nonce(connection, signature.device_id, signature.nonce, _forget_at(signature)):
             raise ProblemError(Problem.NONCE_REPLAYED, "sign every request anew, with a nonce of its own")
-        return signature
+        version = None
+        if self.purpose is not None:
+            version = require_consent(connection, signature.device_id, self.purpose).text_version
+        return DeviceCall(connection, signature.device_id, self._context.settings.now, version)
 
     def _verify_secret(self, connection: Connection) -> VerifiedSignature:
         """Verify under the device's secret, or under the one that waits, which the first use confirms."""
@@ -121,8 +125,9 @@ class Door:
         repository.confirm_secret(connection, signature.device_id, waiting[signature.device_id])
         return signature
 
-    def _keep_nonce(self, signature: VerifiedSignature | None) -> None:
+    def _keep_nonce(self) -> None:
         """Use the nonce of a refused request up all the same: replayed later it might no longer be refused."""
+        signature = self._signature
         if signature is not None:
             with transaction(self._context.engine) as connection:
                 repository.use_nonce(connection, signature.device_id, signature.nonce, _forget_at(signature))

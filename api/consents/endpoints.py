@@ -11,6 +11,7 @@ from api.consents.schemas import ConsentAnswer, ConsentRequest, TextAnswer, With
 from api.consents.service import GivenConsent
 from api.consents.texts import TEXTS, Language
 from api.context import context_of
+from api.destruction import finish_destruction
 from api.documentation import SIGNED_OPERATION, problems
 from api.moments import moment
 from api.orders.service import publish_orders
@@ -38,10 +39,11 @@ def give_consent(consent: ConsentRequest, door: SignedDoor, request: Request) ->
         consent.purpose, consent.text_version, consent.language, consent.is_under_14, consent.guardian_record
     )
     with door.open() as call:
-        entry = service.give_consent(call.connection, call.device_id, given, call.now)
-        record_event(call.connection, SecurityEvent.CONSENT_GIVEN, call.actor, call.now)
+        recorded = service.give_consent(call.connection, call.device_id, given, call.now)
+        if recorded.is_new:
+            record_event(call.connection, SecurityEvent.CONSENT_GIVEN, call.actor, call.now, consent.purpose.value)
     publish_orders(context_of(request))
-    return _answer(entry)
+    return _answer(recorded.entry)
 
 
 @router.get("", responses=SIGNED, openapi_extra=SIGNED_OPERATION)
@@ -60,8 +62,10 @@ def withdraw_consent(purpose: Purpose, door: SignedDoor, request: Request) -> Wi
     """Withdraw a consent and destroy what it allowed to keep. Done twice, the answer names the first withdrawal."""
     with door.open() as call:
         withdrawal = service.withdraw_consent(call.connection, call.device_id, purpose, call.now)
-        record_event(call.connection, SecurityEvent.CONSENT_WITHDRAWN, call.actor, call.now)
-    publish_orders(context_of(request))
+        if withdrawal.is_new:
+            record_event(call.connection, SecurityEvent.CONSENT_WITHDRAWN, call.actor, call.now, purpose.value)
+    if withdrawal.is_new:
+        finish_destruction(context_of(request))
     return WithdrawalAnswer(
         purpose=purpose,
         withdrawn_at=moment(withdrawal.entry.recorded_at),

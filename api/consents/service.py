@@ -38,21 +38,35 @@ class GivenConsent:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """What a person is told after a consent.
+
+    Attributes:
+        is_new: Whether anything changed; if not, the entry is the one that stood before.
+    """
+
+    entry: LedgerEntry
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawal:
     """What a person is told after a withdrawal.
 
     Attributes:
+        is_new: Whether anything changed; if not, the entry is the one that stood before.
         reports_destroyed: Reports on windows that were still open.
         expulsion: What became of the keys that the device trained under.
     """
 
     entry: LedgerEntry
+    is_new: bool
     reports_destroyed: int
     expulsion: Expulsion
 
 
-def give_consent(connection: Connection, device_id: str, consent: GivenConsent, now: datetime) -> LedgerEntry:
-    """Record a consent and return its entry. Said again under the same text, the first one stands.
+def give_consent(connection: Connection, device_id: str, consent: GivenConsent, now: datetime) -> Consent:
+    """Record a consent. Said again under the same text, the first one stands.
 
     Raises:
         ProblemError: The text is not in force, or a child's guardian has not consented.
@@ -65,10 +79,11 @@ def give_consent(connection: Connection, device_id: str, consent: GivenConsent, 
     entry = LedgerEntry(consent.purpose, True, consent.version, consent.language, _seconds(now), _receipt(), guardian)
     last = repository.last_entry(connection, device_id, consent.purpose)
     if last is not None and replace(last, recorded_at=entry.recorded_at, receipt=entry.receipt) == entry:
-        return last
+        return Consent(last, is_new=False)
     if consent.purpose is Purpose.TRAINING:
         admit_node(connection, device_id, now)
-    return _append(connection, device_id, entry)
+    repository.append_entry(connection, device_id, entry)
+    return Consent(entry, is_new=True)
 
 
 def list_consents(connection: Connection, device_id: str) -> dict[Purpose, LedgerEntry | None]:
@@ -85,10 +100,11 @@ def withdraw_consent(connection: Connection, device_id: str, purpose: Purpose, n
     reports = delete_reports_of_device(connection, device_id) if purpose is Purpose.STATISTICS else 0
     expulsion = expel_node(connection, device_id, now) if purpose is Purpose.TRAINING else _NO_EXPULSION
     if last is not None and not last.given:
-        return Withdrawal(last, reports, expulsion)
+        return Withdrawal(last, bool(reports) or expulsion.keys_destroyed, reports, expulsion)
     version, language = ("", "") if last is None else (last.text_version, last.language)
     entry = LedgerEntry(purpose, False, version, language, _seconds(now), _receipt())
-    return Withdrawal(_append(connection, device_id, entry), reports, expulsion)
+    repository.append_entry(connection, device_id, entry)
+    return Withdrawal(entry, True, reports, expulsion)
 
 
 def require_consent(connection: Connection, device_id: str, purpose: Purpose) -> LedgerEntry:
@@ -116,11 +132,6 @@ def _require_guardian(connection: Connection, device_id: str, consent: GivenCons
             Problem.GUARDIAN_MISSING, "the operator verifies a guardian and hands out a record for this purpose"
         )
     return record
-
-
-def _append(connection: Connection, device_id: str, entry: LedgerEntry) -> LedgerEntry:
-    repository.append_entry(connection, device_id, entry)
-    return entry
 
 
 def _seconds(now: datetime) -> int:

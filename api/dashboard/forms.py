@@ -38,10 +38,13 @@ Percent = Annotated[int, Form(ge=0, le=100)]
 def log_in(request: Request, name: Short, password: Short) -> Response:
     """Begin a browser's session."""
     require_same_site(request)
+    answer: Response
     try:
         cookie = log_in_operator(context_of(request), name, password, _address(request))
     except ProblemError as error:
-        return render(request, "login.html.j2", error.problem.status, error=problem_text(error))
+        answer = render(request, "login.html.j2", error.problem.status, error=problem_text(error))
+        answer.headers.update(error.headers)
+        return answer
     answer = _go("overview")
     set_cookie(answer, cookie)
     return answer

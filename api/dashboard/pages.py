@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.audit import service as audit
 from api.auth.browser import open_browser
 from api.context import context_of
-from api.dashboard import calls_view, drift_view, model_view, rounds_view
+from api.dashboard import audit_view, calls_view, drift_view, model_view, rounds_view
 from api.dashboard.rendering import render
 from api.operator import service
 from api.operator.rounds import LAST_ROUNDS
@@ -142,6 +142,21 @@ def show_releases(request: Request) -> Response:
     )
 
 
+@router.get("/releases/{kind}/confirm")
+def confirm_pause(kind: Annotated[Literal["pause", "resume"], PathParameter()], request: Request) -> Response:
+    """Say what pausing rounds, or going on, would do, and ask whether it is wanted."""
+    with open_browser(request) as browser:
+        situation = read_situation(browser.call.connection, context_of(request).settings.registry)
+    return render(
+        request,
+        "confirm_pause.html.j2",
+        page="releases",
+        form_token=browser.form_token,
+        kind=kind,
+        situation=situation,
+    )
+
+
 @router.get("/releases/{kind}")
 def confirm_rollout(
     kind: Annotated[Literal["set-rollout", "roll-back"], PathParameter()],
@@ -171,4 +186,11 @@ def show_audit(request: Request, before: Before = None) -> Response:
     """Who did what, the newest first."""
     with open_browser(request) as browser:
         found = audit.read_page(browser.call.connection, before, _AUDIT_SHOWN)
-    return render(request, "audit.html.j2", page="audit", form_token=browser.form_token, log=found)
+    return render(
+        request,
+        "audit.html.j2",
+        page="audit",
+        form_token=browser.form_token,
+        lines=audit_view.describe_page(found),
+        before=found.before,
+    )

@@ -35,7 +35,7 @@ def render(request: Request, template: str, status: int = 200, **content: Any) -
     page = _ENVIRONMENT.get_template(template).render(
         language=language_of(request), words=wording, kinds=kinds, **content
     )
-    return HTMLResponse(page, status, headers={"Cache-Control": "no-store"})
+    return HTMLResponse(page, status)
 
 
 def compile_templates() -> None:

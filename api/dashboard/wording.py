@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from api.operator.repository import Against, DriftOfFigure
 from api.problems import Problem, ProblemError
+from api.security_events import SecurityEvent
+from models.domain.consent import Purpose
 from models.domain.order import OrderState, Refusal
 from models.drift.alarm import Statistic
 from models.page.text import Text
@@ -32,6 +34,44 @@ ORDER_KINDS = {
     "roll-back": Text("Roll back", "되돌리기"),
     "pause": Text("Pause rounds", "라운드 중지"),
     "resume": Text("Resume rounds", "라운드 재개"),
+}
+PURPOSES = {
+    Purpose.DETECTION.value: Text("detection", "탐지"),
+    Purpose.TRAINING.value: Text("training", "학습"),
+    Purpose.STATISTICS.value: Text("statistics", "통계"),
+}
+ACTORS = {
+    "person": Text("person", "이용자"),
+    "operator": Text("operator", "운영자"),
+    "device": Text("device", "기기"),
+    "console": Text("command line", "명령줄"),
+    "nobody": Text("nobody known", "알 수 없음"),
+}
+EVENTS = {
+    SecurityEvent.SIGNED_UP.value: Text("signed up", "가입"),
+    SecurityEvent.OPERATOR_CREATED.value: Text("operator made", "운영자 생성"),
+    SecurityEvent.OPERATOR_REMOVED.value: Text("operator removed", "운영자 삭제"),
+    SecurityEvent.LOGGED_IN.value: Text("logged in", "로그인"),
+    SecurityEvent.LOGIN_REFUSED.value: Text("login refused", "로그인 거부"),
+    SecurityEvent.LOGIN_THROTTLED.value: Text("too many logins", "로그인 시도 초과"),
+    SecurityEvent.LOGGED_OUT.value: Text("logged out", "로그아웃"),
+    SecurityEvent.LOGGED_OUT_EVERYWHERE.value: Text("logged out everywhere", "모든 기기 로그아웃"),
+    SecurityEvent.REFRESH_TOKEN_REUSED.value: Text("refresh token used twice", "갱신 토큰 재사용"),
+    SecurityEvent.PASSWORD_CHANGED.value: Text("password changed", "비밀번호 변경"),
+    SecurityEvent.PERSON_REMOVED.value: Text("account removed", "계정 삭제"),
+    SecurityEvent.DEVICE_ENROLLED.value: Text("device enrolled", "기기 등록"),
+    SecurityEvent.DEVICE_SECRET_ROTATED.value: Text("device’s secret changed", "기기 비밀값 교체"),
+    SecurityEvent.DEVICE_REMOVED.value: Text("device removed", "기기 삭제"),
+    SecurityEvent.CONSENT_GIVEN.value: Text("consent given", "동의"),
+    SecurityEvent.CONSENT_WITHDRAWN.value: Text("consent withdrawn", "동의 철회"),
+    SecurityEvent.GUARDIAN_RECORDED.value: Text("guardian’s consent recorded", "보호자 동의 기록"),
+    SecurityEvent.GUARDIAN_WITHDREW.value: Text("guardian’s consent withdrawn", "보호자 동의 철회"),
+    SecurityEvent.ROLLOUT_ORDERED.value: Text("rollout ordered", "배포율 변경 지시"),
+    SecurityEvent.ROLLBACK_ORDERED.value: Text("rollback ordered", "되돌리기 지시"),
+    SecurityEvent.PAUSE_ORDERED.value: Text("pause ordered", "라운드 중지 지시"),
+    SecurityEvent.RESUMPTION_ORDERED.value: Text("rounds to go on", "라운드 재개 지시"),
+    SecurityEvent.KEYS_ROTATED.value: Text("keys changed", "키 교체"),
+    SecurityEvent.WINDOW_CLOSED_EARLY.value: Text("week closed early", "주 조기 마감"),
 }
 PROBLEMS = {
     Problem.LOGIN_REFUSED: Text("Name and password don’t belong together.", "이름과 비밀번호가 맞지 않습니다."),

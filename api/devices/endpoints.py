@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Body, Request
 
 from api.auth.access_tokens import read_access_token
 from api.auth.bearer import bearer_token, require_session
 from api.auth.door import SIGNED, SignedDoor
 from api.context import Context, context_of
 from api.database import transaction
+from api.destruction import finish_destruction
 from api.devices import nodes, repository, service
 from api.devices.certifying import require_own_keys
 from api.devices.schemas import (
@@ -33,9 +34,7 @@ _BAD_KEYS = (Problem.KEYS_TAKEN, Problem.KEYS_REFUSED, Problem.INVALID)
 
 
 @router.post("", status_code=201, responses=problems(*_BAD_KEYS, Problem.DATABASE_UNAVAILABLE))
-def enroll(
-    request: Request, response: Response, wanted: Annotated[EnrolmentRequest | None, Body()] = None
-) -> EnrolmentAnswer:
+def enroll(request: Request, wanted: Annotated[EnrolmentRequest | None, Body()] = None) -> EnrolmentAnswer:
     """Enrol this device. The secret is shown once; nothing of the phone is asked for."""
     context = context_of(request)
     brought = None if wanted is None or wanted.training_keys is None else wanted.training_keys
@@ -46,7 +45,6 @@ def enroll(
             nodes.store_keys(connection, enrolment.device_id, keys, context.settings.now)
         actor = Actor("device", enrolment.device_id)
         record_event(connection, SecurityEvent.DEVICE_ENROLLED, actor, context.settings.now)
-    response.headers["Cache-Control"] = "no-store"
     certificate = None if keys is None else _certify(context, keys)
     return EnrolmentAnswer(device_id=enrolment.device_id, secret=enrolment.secret, certificate=certificate)
 
@@ -63,13 +61,12 @@ def store_training_keys(brought: TrainingKeysRequest, door: SignedDoor, request:
 
 
 @router.post("/self/secret", status_code=201, responses=SIGNED, openapi_extra=SIGNED_OPERATION)
-def rotate_secret(door: SignedDoor, request: Request, response: Response) -> SecretAnswer:
+def rotate_secret(door: SignedDoor, request: Request) -> SecretAnswer:
     """Get another secret. The old one works until the first request signed with the new one."""
     ring = context_of(request).settings.keys.encryption
     with door.open() as call:
         secret = service.rotate_secret(call.connection, ring, call.device_id)
         record_event(call.connection, SecurityEvent.DEVICE_SECRET_ROTATED, call.actor, call.now)
-    response.headers["Cache-Control"] = "no-store"
     return SecretAnswer(secret=secret)
 
 
@@ -102,7 +99,7 @@ def leave(door: SignedDoor, request: Request) -> None:
     with door.open() as call:
         service.remove_device(call.connection, call.device_id, call.now)
         record_event(call.connection, SecurityEvent.DEVICE_REMOVED, call.actor, call.now)
-    publish_orders(context_of(request))
+    finish_destruction(context_of(request))
 
 
 def _certify(context: Context, keys: PublicTrainingKeys) -> bytes:

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Path, Request
 from api.auth.bearer import FOR_OPERATORS, Operator
 from api.consents.service import withdraw_consent
 from api.context import context_of
+from api.destruction import finish_destruction
 from api.devices.repository import lock_device
 from api.documentation import BEARER_OPERATION, problems
 from api.guardians import repository
 from api.guardians.repository import GuardianRecord
 from api.guardians.schemas import GuardianAnswer, GuardianRequest
-from api.orders.service import publish_orders
 from api.problems import Problem, ProblemError
 from api.security_events import SecurityEvent, record_event
 
@@ -35,7 +35,7 @@ def record_guardian(wanted: GuardianRequest, operator: Operator) -> GuardianAnsw
     with operator.open() as call:
         record = GuardianRecord(secrets.token_hex(16), wanted.purpose, wanted.reference, int(call.now.timestamp()))
         repository.add_record(call.connection, record)
-        record_event(call.connection, SecurityEvent.GUARDIAN_RECORDED, call.actor, call.now)
+        record_event(call.connection, SecurityEvent.GUARDIAN_RECORDED, call.actor, call.now, record.purpose.value)
     return GuardianAnswer(guardian_record=record.id, purpose=record.purpose)
 
 
@@ -55,5 +55,5 @@ def withdraw_guardian(record_id: RecordId, operator: Operator, request: Request)
             lock_device(call.connection, record.device_id)
             withdraw_consent(call.connection, record.device_id, record.purpose, call.now)
         repository.remove_record(call.connection, record_id)
-        record_event(call.connection, SecurityEvent.GUARDIAN_WITHDREW, call.actor, call.now)
-    publish_orders(context_of(request))
+        record_event(call.connection, SecurityEvent.GUARDIAN_WITHDREW, call.actor, call.now, record.purpose.value)
+    finish_destruction(context_of(request))

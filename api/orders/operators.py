@@ -82,7 +82,7 @@ def order_as_operator(call: PersonCall, registry: Path, wanted: Wanted, tag: str
     order = _order_under(situation, wanted)
     name = place_order(call.connection, order, call.now)
     repository.add_operator_order(call.connection, name, order_record(order), call.person_id)
-    record_event(call.connection, _EVENTS[type(order)], call.actor, call.now, name)
+    record_event(call.connection, _EVENTS[type(order)], call.actor, call.now, _subject(name, wanted))
     return name
 
 
@@ -108,6 +108,13 @@ def read_outcome(registry: Path, name: str) -> Outcome | None:
         return None if record is None else parse_outcome(record)
     except BadInputError:
         raise ProblemError(Problem.NOT_READY, "an order's outcome can't be read") from None
+
+
+def _subject(name: str, wanted: Wanted) -> str:
+    """Return what the audit log says was ordered; an order itself may be gone from the registry one day."""
+    if not isinstance(wanted, WantedRollout):
+        return name
+    return f"{name} release={wanted.version} percent={wanted.rollout_percent}"
 
 
 def _order_under(situation: Situation, wanted: Wanted) -> OperatorOrder:

@@ -12,9 +12,9 @@ from api.orders.operators import OperatorOrderPage, Wanted, WantedRollout
 from api.orders.repository import PlacedOrder
 from models.domain.order import OrderState, Outcome, PauseRounds, Refusal, ResumeRounds
 
-Version = Annotated[int, Field(ge=1, le=2**53)]
+Version = Annotated[int, Field(strict=True, ge=1, le=2**53)]
 
-Percent = Annotated[int, Field(ge=0, le=100, description="Share of devices that are offered it.")]
+Percent = Annotated[int, Field(strict=True, ge=0, le=100, description="Share of devices that are offered it.")]
 
 
 class RolloutRequest(BaseModel):

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Request
 
 from api.auth.bearer import LOGGED_IN, Person
 from api.context import context_of
 from api.database import transaction
+from api.destruction import finish_destruction
 from api.devices.repository import devices_of
 from api.devices.service import remove_device
 from api.documentation import BEARER_OPERATION, problems
 from api.moments import moment
-from api.orders.service import publish_orders
 from api.people import repository, service
 from api.people.schemas import (
     DeviceAnswer,
     NameAndPassword,
     NewPassword,
+    NewPerson,
     PersonAnswer,
     RefreshRequest,
     SessionAnswer,
@@ -35,7 +36,6 @@ SessionName = Annotated[str, Path(pattern=r"^(current|[0-9a-f]{32})$", examples=
 DeviceId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["5b0f2d0c9e6f4a57a3c1de8b7f204c19"])]
 
 _ASKS_PASSWORD = (
-    Problem.LOGIN_REFUSED,
     Problem.TOO_MANY_ATTEMPTS,
     Problem.INVALID,
     Problem.DATABASE_UNAVAILABLE,
@@ -54,26 +54,26 @@ _ASKS_PASSWORD = (
         Problem.DATABASE_UNAVAILABLE,
     ),
 )
-def sign_up(wanted: NameAndPassword, request: Request, response: Response) -> TokenAnswer:
+def sign_up(wanted: NewPerson, request: Request) -> TokenAnswer:
     """Make an account and log in. A forgotten password can't be had back: there is no address to send one to."""
     password = wanted.password.get_secret_value()
     tokens = service.sign_up(context_of(request), wanted.name, password, _address(request))
-    return _answer(tokens, response)
+    return _answer(tokens)
 
 
-@router.post("/sessions", status_code=201, responses=problems(*_ASKS_PASSWORD))
-def log_in(given: NameAndPassword, request: Request, response: Response) -> TokenAnswer:
+@router.post("/sessions", status_code=201, responses=problems(*_ASKS_PASSWORD, Problem.LOGIN_REFUSED))
+def log_in(given: NameAndPassword, request: Request) -> TokenAnswer:
     """Log in. An unknown name and a wrong password get the same answer."""
     password = given.password.get_secret_value()
     tokens = service.log_in(context_of(request), given.name, password, _address(request))
-    return _answer(tokens, response)
+    return _answer(tokens)
 
 
 @router.post(
     "/sessions/refresh",
     responses=problems(Problem.SESSION_OVER, Problem.INVALID, Problem.DATABASE_UNAVAILABLE),
 )
-def refresh(given: RefreshRequest, request: Request, response: Response) -> TokenAnswer:
+def refresh(given: RefreshRequest, request: Request) -> TokenAnswer:
     """Get new tokens for the refresh token that came last; with an older one the session ends."""
     context = context_of(request)
     settings = context.settings
@@ -81,7 +81,7 @@ def refresh(given: RefreshRequest, request: Request, response: Response) -> Toke
         tokens = refresh_session(connection, settings.keys.tokens, given.refresh_token, settings.clock())
     if tokens is None:  # told after the transaction, which may have ended the session
         raise ProblemError(Problem.SESSION_OVER, "log in again")
-    return _answer(tokens, response)
+    return _answer(tokens)
 
 
 @router.get("/sessions", responses=LOGGED_IN, openapi_extra=BEARER_OPERATION)
@@ -135,10 +135,12 @@ def read_person(person: Person) -> PersonAnswer:
 
 @router.put(
     "/self/password",
-    responses=problems(*_ASKS_PASSWORD, Problem.TOKEN_REFUSED, Problem.PASSWORD_REFUSED),
+    responses=problems(
+        *_ASKS_PASSWORD, Problem.TOKEN_REFUSED, Problem.LOGIN_REFUSED, Problem.PASSWORD_WRONG, Problem.PASSWORD_REFUSED
+    ),
     openapi_extra=BEARER_OPERATION,
 )
-def change_password(given: NewPassword, person: Person, request: Request, response: Response) -> TokenAnswer:
+def change_password(given: NewPassword, person: Person, request: Request) -> TokenAnswer:
     """Change the password. All sessions end, and a new one begins here."""
     with person.open(write=False) as call:
         person_id = call.person_id
@@ -149,7 +151,7 @@ def change_password(given: NewPassword, person: Person, request: Request, respon
         given.new_password.get_secret_value(),
         _address(request),
     )
-    return _answer(tokens, response)
+    return _answer(tokens)
 
 
 @router.delete("/self", status_code=204, responses=LOGGED_IN, openapi_extra=BEARER_OPERATION)
@@ -160,7 +162,7 @@ def remove_person(person: Person, request: Request) -> None:
             remove_device(call.connection, device_id, call.now)
         repository.remove_person(call.connection, call.person_id)
         record_event(call.connection, SecurityEvent.PERSON_REMOVED, call.actor, call.now)
-    publish_orders(context_of(request))
+    finish_destruction(context_of(request))
 
 
 @router.get("/self/devices", responses=LOGGED_IN, openapi_extra=BEARER_OPERATION)
@@ -183,11 +185,10 @@ def revoke_device(device_id: DeviceId, person: Person, request: Request) -> None
             raise ProblemError(Problem.NOT_FOUND, "this person has no such device")
         remove_device(call.connection, device_id, call.now)
         record_event(call.connection, SecurityEvent.DEVICE_REMOVED, call.actor, call.now, device_id)
-    publish_orders(context_of(request))
+    finish_destruction(context_of(request))
 
 
-def _answer(tokens: Tokens, response: Response) -> TokenAnswer:
-    response.headers["Cache-Control"] = "no-store"
+def _answer(tokens: Tokens) -> TokenAnswer:
     return TokenAnswer(access_token=tokens.access, refresh_token=tokens.refresh)
 
 

@@ -71,6 +71,12 @@ def find_person(connection: Connection, person_id: str) -> StoredPerson | None:
     return None if row is None else StoredPerson(row.id, row.name, row.password_hash, Role(row.role))
 
 
+def operator_names(connection: Connection) -> dict[str, str]:
+    """Return the login names of all operators, by id."""
+    found = connection.execute(select(people.c.id, people.c.name).where(people.c.role == Role.OPERATOR.value))
+    return {row.id: row.name for row in found}
+
+
 def replace_password(connection: Connection, person: StoredPerson, new_hash: str) -> bool:
     """Store another hash; false where the person is gone or the password was changed meanwhile."""
     statement = (

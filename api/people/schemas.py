@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated
 
@@ -22,6 +23,19 @@ LoginName = Annotated[
 ]
 
 
+_NUMBER = re.compile(r"[0-9]{7,}|.*[0-9]{9}.*")  # one of the neighbourhood, or any with its prefix
+
+
+def _require_no_number(name: str) -> str:
+    if _NUMBER.fullmatch(re.sub(r"[-_.]", "", name)):
+        raise ValueError("it looks like a telephone number, which says who somebody is")
+    return name
+
+
+NewLoginName = Annotated[LoginName, AfterValidator(_require_no_number)]
+"""One that nobody has yet; what looks like a telephone number is refused."""
+
+
 def _require_text(password: SecretStr) -> SecretStr:
     password.get_secret_value().encode()  # a half of a surrogate pair is no text: ValueError
     return password
@@ -37,12 +51,18 @@ _EXAMPLE: JsonDict = {"name": "quiet-river", "password": "four words nobody gues
 
 
 class NameAndPassword(BaseModel):
-    """What a person signs up and logs in with."""
+    """What a person logs in with."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
 
     name: LoginName
     password: Password
+
+
+class NewPerson(NameAndPassword):
+    """What a person signs up with. A name that looks like a telephone number is refused."""
+
+    name: NewLoginName
 
 
 class NewPassword(BaseModel):

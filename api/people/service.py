@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -39,6 +40,19 @@ def create_operator(context: Context, name: str, password: str) -> None:
         ProblemError: The name is taken or the password can't be used.
     """
     _add_person(context, name, require_usable(password, name), Role.OPERATOR)
+
+
+def remove_operator(connection: Connection, name: str, now: datetime) -> None:
+    """Remove an operator's account with its sessions. What the operator did stays in the audit log, under a random id.
+
+    Raises:
+        ProblemError: No operator has that name.
+    """
+    found = repository.find_person_by_name(connection, name)
+    if found is None or found.role is not Role.OPERATOR:
+        raise ProblemError(Problem.NOT_FOUND, "no operator has that name")
+    repository.remove_person(connection, found.id)
+    record_event(connection, SecurityEvent.OPERATOR_REMOVED, CONSOLE, now, found.id)
 
 
 def log_in(context: Context, name: str, password: str, address: str) -> Tokens:
@@ -81,8 +95,10 @@ def change_password(context: Context, person_id: str, current: str, new: str, ad
     """
     with transaction(context.engine, write=False) as connection:
         found = repository.find_person(connection, person_id)
-    usable = require_usable(new, "" if found is None else found.name)
-    person = _require_password(context, "" if found is None else found.name, current, address)
+    name = "" if found is None else found.name
+    usable = require_usable(new, name)
+    wrong = ProblemError(Problem.PASSWORD_WRONG, "check the current password")
+    person = _require_password(context, name, current, address, wrong)
     person = _store_password(context, person, usable)
     with transaction(context.engine) as connection:
         repository.end_sessions(connection, person.id)
@@ -107,7 +123,9 @@ def _add_person(context: Context, name: str, password: str, role: Role) -> Store
     return person
 
 
-def _require_password(context: Context, name: str, password: str, address: str) -> StoredPerson:
+def _require_password(
+    context: Context, name: str, password: str, address: str, refusal: ProblemError | None = None
+) -> StoredPerson:
     _admit(context, address, name)
     with transaction(context.engine, write=False) as connection:
         person = repository.find_person_by_name(connection, name)
@@ -118,7 +136,7 @@ def _require_password(context: Context, name: str, password: str, address: str) 
             _throttle(context, connection).forgive(name)
             return person
         record_event(connection, SecurityEvent.LOGIN_REFUSED, NOBODY, context.settings.now)
-    raise _login_refused()
+    raise refusal or _login_refused()
 
 
 def _store_password(context: Context, person: StoredPerson, password: str) -> StoredPerson:

@@ -73,22 +73,22 @@ def _serve(request: Request, find: Callable[[], PublishedFile | None], media_typ
     if found is None:
         raise ProblemError(Problem.NOT_FOUND, "the registry holds no such file")
     headers = {"ETag": found.etag, "Cache-Control": found.cache_control}
-    if found.etag in _etags(request.headers.get("if-none-match", "")):
+    if not {found.etag, "*"}.isdisjoint(_etags(request.headers.get("if-none-match", ""))):
         return Response(status_code=304, headers=headers)
     _settle_range(request, found.size)
     return FileResponse(found.path, media_type=media_type, headers=headers)
 
 
 def _settle_range(request: Request, size: int) -> None:
-    """Take away a range that makes no sense, as RFC 9110 section 14.2 asks for, and refuse one beyond the end."""
+    """Take away a range that means nothing (RFC 9110, 14.2: of another method too), and refuse one beyond the end."""
     wanted = request.headers.get("range")
     if wanted is None:
         return
     match = _ONE_RANGE.fullmatch(wanted)
-    if match is None or (match[2] and int(match[2]) < int(match[1] or 0)):
+    if request.method != "GET" or match is None or (match[2] and int(match[2]) < int(match[1] or 0)):
         request.scope["headers"] = [line for line in request.scope["headers"] if line[0] != b"range"]
     elif match[1] and int(match[1]) >= size:
-        raise ProblemError(Problem.RANGE_REFUSED, f"the file has {size} bytes")
+        raise ProblemError(Problem.RANGE_REFUSED, f"the file has {size} bytes", size=size)
 
 
 def _etags(header: str) -> list[str]:

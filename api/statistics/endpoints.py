@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 
 from api.auth.bearer import FOR_OPERATORS, Operator
 from api.auth.door import CONSENTED, Door, StatisticsDoor
+from api.context import context_of
 from api.documentation import BEARER_OPERATION, SIGNED_OPERATION, problems
 from api.problems import Problem, ProblemError
 from api.statistics import repository, service
@@ -31,10 +32,10 @@ MetricName = Annotated[str, Path(pattern=r"^[a-z_]{1,32}$", examples=["verdict"]
     responses=CONSENTED | problems(Problem.REPORT_CONFLICT, Problem.WINDOW_NOT_OPEN, Problem.INVALID),
     openapi_extra=SIGNED_OPERATION,
 )
-async def send_report(report: ReportRequest, door: StatisticsDoor) -> ReportAnswer:
+async def send_report(report: ReportRequest, door: StatisticsDoor, request: Request) -> ReportAnswer:
     """Report on the window that is open. Sent again unchanged, the answer is the same."""
-    # Awaited here, so that the answer isn't spelled in a thread of its own: reports are what most requests are.
-    return await run_in_threadpool(_accept, report, door)
+    # Reports are what most requests are, and come at the same time: they share their transactions.
+    return await context_of(request).batches.run(partial(_accept, report, door))
 
 
 @router.get("/windows", responses=CONSENTED, openapi_extra=SIGNED_OPERATION)
@@ -77,19 +78,22 @@ def read_figure_for_operators(
         return _read(call.connection, metric, window)
 
 
-def _accept(report: ReportRequest, door: Door) -> ReportAnswer:
+def _accept(report: ReportRequest, door: Door, connection: Connection) -> ReportAnswer:
     window = _parse_window(report.window)
-    with door.open() as call:
-        told = Report(window, report.metric, tuple(report.answer))
-        service.accept_report(call.connection, call.device_id, told, call.text_version, call.now)
+    call = door.enter(connection)
+    told = Report(window, report.metric, tuple(report.answer))
+    service.accept_report(connection, call.device_id, told, call.text_version, call.now)
     return ReportAnswer(window=window.name, collected_until=window.collected_until)
 
 
 def _calendar(connection: Connection, now: datetime) -> WindowsAnswer:
     released = repository.windows_in_state(connection, WindowState.RELEASED)
     window = open_window(now)
+    is_open = repository.state_of(connection, window) in (None, WindowState.OPEN)
     return WindowsAnswer(
-        open=window.name, collected_until=window.collected_until, released=[found.name for found in released]
+        open=window.name if is_open else None,
+        collected_until=window.collected_until,
+        released=[found.name for found in released],
     )
 
 

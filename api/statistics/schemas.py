@@ -108,6 +108,6 @@ class FigureAnswer(BaseModel):
 class WindowsAnswer(BaseModel):
     """The calendar."""
 
-    open: WindowName
-    collected_until: datetime
+    open: WindowName | None = Field(description="Reports are taken for it; null where it was closed early.")
+    collected_until: datetime = Field(description="When the present week's figures are made at the latest.")
     released: list[WindowName]

@@ -23,7 +23,16 @@ FAVOURING_THE_PEER = {
 }
 """Settings of glibc's malloc under which plain nn.LSTM is fastest; the default ones would flatter every ratio."""
 
-GROUPS = ("private_step", "secure_sum", "devices", "devices_beside_pfl", "population", "release", "signed_report")
+GROUPS = (
+    "private_step",
+    "secure_sum",
+    "devices",
+    "devices_beside_pfl",
+    "population",
+    "release",
+    "signed_report",
+    "dashboard",
+)
 """Modules of measurements; each prints its rows as JSON."""
 
 OUT = "HEARSAY_BENCH_OUT"

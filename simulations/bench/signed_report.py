@@ -90,9 +90,10 @@ class Side:
     def send_for(self, seconds: float, connections: int) -> int:
         """Send reports for some seconds, not counting those in which they are made, and return how many."""
         before, taken = self._acknowledged, 0.0
-        with Load(self._url, connections) as load:
-            while taken < seconds:
-                requests = self._make(FULL_BATCH)
+        while taken < seconds:
+            requests = self._make(FULL_BATCH)
+            # Opened anew: the server closes connections that idle while requests are made.
+            with Load(self._url, connections) as load:
                 started = time.perf_counter()
                 load.send(requests)
                 taken += time.perf_counter() - started
@@ -151,6 +152,7 @@ def _measure(name: str, our_database: str, bare_database: str, place: Path, full
 @contextmanager
 def _both_sides(our_database: str, bare_database: str, place: Path) -> Iterator[tuple[Side, Side]]:
     make_keys(place / "keys")
+    (place / "registry").mkdir(exist_ok=True)
     keys = load_keys(place / "keys")
     for database in (our_database, bare_database):
         engine = connect_database(database)

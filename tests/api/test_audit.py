@@ -158,6 +158,33 @@ def test_a_deed_that_fails_leaves_no_row(api: Api) -> None:
     assert rows_of(api) == before
 
 
+def test_what_changes_nothing_is_no_deed_and_a_consent_names_its_purpose(api: Api) -> None:
+    device = api.enrolled(Purpose.TRAINING)
+    text_again = next(
+        found for found in device.consent_texts() if (found.purpose, found.language) == ("training", "ko")
+    )
+    device.give_consent(text_again)
+    for _ in range(2):
+        device.withdraw(Purpose.TRAINING)
+    guard = operator(api)
+    made = guard.request("POST", "/v1/guardians", json={"purpose": "detection", "reference": "2026/0417"}).json()
+    guard.request("DELETE", f"/v1/guardians/{made['guardian_record']}")
+    deeds = [(row.deed.event, row.deed.subject) for row in rows_of(api)]
+    assert [deed for deed in deeds if deed[1] in set(Purpose)] == [
+        ("consent-given", "training"),
+        ("consent-withdrawn", "training"),
+        ("guardian-recorded", "detection"),
+        ("guardian-withdrew", "detection"),
+    ]
+    assert len(deeds) == 7
+
+
+def test_an_operator_is_named_as_long_as_there_is_one_and_nobody_else_is(api: Api) -> None:
+    guard, _ = operator(api), sign_up(api)
+    named = {row["actor_kind"]: row["actor_name"] for row in guard.request("GET", "/v1/audit").json()["rows"]}
+    assert named == {"person": None, "operator": guard.name, "console": None}
+
+
 def test_what_is_done_on_the_machine_itself_is_recorded_too(
     migrated_sqlite: str, sqlite_api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,6 +79,22 @@ def test_what_is_no_request_or_comes_too_slowly_is_told_so(
     assert "expected" in document["detail"]
 
 
+@pytest.mark.parametrize(
+    ("framing", "status"),
+    [
+        (b"Content-Length: 99999999999\r\n", 413),
+        (b"Content-Length: 16385\r\n", 413),
+        (b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", 400),
+    ],
+)
+def test_a_body_that_is_announced_too_large_or_in_two_ways_is_refused_before_it_comes(
+    sqlite_api: Api, framing: bytes, status: int
+) -> None:
+    answered, document = converse(sqlite_api, HEAD + framing + b"\r\n")
+    assert answered == document["status"] == status
+
+
 def test_a_second_request_has_to_arrive_in_time_too(sqlite_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,8 @@ def test_an_operator_is_made_once_and_the_password_is_not_told(
         ("the-operator", "", 4),
         ("An Operator", PASSWORD, 2),
         ("the-operator", "password1234", 4),
+        ("the-operator", "long enough " * 100, 4),
+        ("010-1234-5678", PASSWORD, 2),
     ],
 )
 def test_an_operator_needs_a_usable_name_and_password(
@@ -52,4 +56,25 @@ def test_an_operator_needs_a_usable_name_and_password(
     code: int,
 ) -> None:
     assert create(installed, monkeypatch, name, typed) == code
-    assert capsys.readouterr().err.count("\n") == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert ("--name" in said) == (code == 2)
+
+
+def remove(folder: Path, name: str) -> int:
+    return main(["remove-operator", "--name", name, "--database", f"sqlite:///{folder}/api.db"])
+
+
+def test_an_operator_is_removed_by_name_and_only_an_operator(
+    installed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert create(installed, monkeypatch, "the-operator", PASSWORD) == 0
+    capsys.readouterr()
+    assert remove(installed, "the-operator") == 0
+    assert json.loads(capsys.readouterr().out) == {"removed": "the-operator"}
+    assert remove(installed, "the-operator") == 4
+    assert capsys.readouterr().err == "error: no operator has that name\n"
+    with contextlib.closing(sqlite3.connect(installed / "api.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM people").fetchone() == (0,)
+        events = connection.execute("SELECT event FROM audit_log ORDER BY number").fetchall()
+    assert events == [("operator-created",), ("operator-removed",)]

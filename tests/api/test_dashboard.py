@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args, get_type_hints
 from urllib.parse import parse_qsl
 
 import httpx
@@ -18,19 +19,22 @@ from sqlalchemy import event
 from api.app import create_app
 from api.auth.browser import BROWSER_SECONDS, COOKIE
 from api.dashboard import app as dashboard
+from api.dashboard.wording import ACTORS, EVENTS, PURPOSES
 from api.database import migrate_database
 from api.keys import Keys
 from api.operator.drift import measure_new_figures
 from api.people.service import create_operator
+from api.security_events import Actor, SecurityEvent
 from api.settings import Settings
 from fl_server.registry import open_registry
 from fl_server.release.publishing import publish_release
 from fl_server.release.signing import ONLINE_ROLES, load_keys
+from models.domain.consent import Purpose
 from models.domain.order import SetRollout, parse_order
 from models.record import read_records
+from simulations.half_a_year import fill_database, fill_registry
 from tests.api.conftest import CHEAP, Api, SettableClock
 from tests.api.people import PASSWORD, log_in, operator, sign_up
-from tests.dashboard_world import fill_database, fill_registry
 
 PAGES = (
     "",
@@ -40,6 +44,8 @@ PAGES = (
     "rounds",
     "releases",
     "audit",
+    "releases/pause/confirm",
+    "releases/resume/confirm",
     "releases/roll-back?version=1&rollout_percent=50",
 )
 FORMS = ("logout", "orders/rollout", "orders/pause")
@@ -171,8 +177,9 @@ def test_who_is_no_operator_gets_the_answer_of_a_wrong_password(api: Api) -> Non
 
 
 def test_logins_are_throttled(api: Api) -> None:
-    answers = [Browser(api).log_in(password="wrong").status_code for _ in range(21)]
-    assert answers == [401] * 20 + [429]
+    answers = [Browser(api).log_in(password="wrong") for _ in range(21)]
+    assert [answer.status_code for answer in answers] == [401] * 20 + [429]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 900
 
 
 def test_the_cookie_is_for_this_host_and_for_no_script(browser: Browser) -> None:
@@ -276,7 +283,9 @@ def test_the_vendored_library_is_the_one_that_was_published() -> None:
     ids=str,
 )
 def test_no_other_site_can_send_a_form(world: Browser, headers: dict[str, str]) -> None:
-    token, tag = (str(Elements(world.get("releases").text).values(name)[0]) for name in ("form_token", "tag"))
+    token, tag = (
+        str(Elements(world.get("releases/pause/confirm").text).values(name)[0]) for name in ("form_token", "tag")
+    )
     for form in ("login", "language", *FORMS):
         fields = {"name": NAME, "password": PASSWORD, "language": "ko", "page": "audit"}
         fields |= {"kind": "set-rollout" if form == "orders/rollout" else "pause", "form_token": token, "tag": tag}
@@ -294,7 +303,7 @@ def test_an_old_browser_names_its_origin_instead(world: Browser) -> None:
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "ü" * 20])
 def test_a_form_of_another_session_is_refused(world: Browser, token: str) -> None:
-    tag = str(Elements(world.get("releases").text).values("tag")[0])
+    tag = str(Elements(world.get("releases/pause/confirm").text).values("tag")[0])
     for form in FORMS:
         fields = {"form_token": token, "kind": "set-rollout" if form == "orders/rollout" else "pause", "tag": tag}
         fields |= {"version": "3", "confirm": "3", "rollout_percent": "20"}
@@ -316,7 +325,29 @@ def test_a_confirmed_rollout_becomes_an_order_and_stands_in_the_audit_log(world:
     assert (order.version, order.rollout_percent) == (3, 20)
     assert "pending" in world.get("releases").text
     assert "orders pending: 1" in world.get("").text
-    assert "rollout-ordered" in world.get("audit").text
+    log = world.get("audit").text
+    assert all(said in log for said in ("rollout ordered", NAME, "release 3, 20% of devices"))
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_audit_log_is_said_in_the_readers_language(browser: Browser, language: str) -> None:
+    device = browser.api.enrolled(Purpose.TRAINING)
+    device.withdraw(Purpose.TRAINING)
+    page = browser.get("audit", **{"Accept-Language": language}).text
+    said = {"en": ("consent withdrawn", "training", "command line"), "ko": ("동의 철회", "학습", "명령줄")}[language]
+    assert all(words in page for words in said)
+    assert not [slug for slug in SecurityEvent if "-" in slug and f"<td>{slug}</td>" in page]
+
+
+def test_every_event_and_every_actor_has_words() -> None:
+    assert set(EVENTS) == set(SecurityEvent)
+    assert set(ACTORS) == set(get_args(get_type_hints(Actor)["kind"]))
+    assert set(PURPOSES) == set(Purpose)
+
+
+def test_the_address_without_its_slash_leads_to_the_dashboard(browser: Browser) -> None:
+    answer = browser.api.connection.get("/operator", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (308, "/operator/")
 
 
 @pytest.mark.parametrize("changed", [{"confirm": "2"}, {"confirm": ""}, {"rollout_percent": "101"}, {"kind": "pause"}])
@@ -336,8 +367,14 @@ def test_an_order_under_a_state_that_changed_is_refused_with_a_page(world: Brows
     assert len(orders(world.api)) == 1
 
 
-def test_rounds_are_paused_by_a_button(world: Browser) -> None:
-    page = Elements(world.get("releases").text)
+def test_rounds_are_paused_after_a_page_that_says_what_it_does(world: Browser) -> None:
+    releases = Elements(world.get("releases").text)
+    actions = [attributes.get("action") for tag, attributes in releases.found if tag == "form"]
+    assert "/operator/releases/pause/confirm" in actions
+    assert "/operator/orders/pause" not in actions
+    asked = world.get("releases/pause/confirm").text
+    assert "No round begins any more" in asked
+    page = Elements(asked)
     fields = {name: str(page.values(name)[0]) for name in ("form_token", "tag")}
     assert world.post("orders/pause", {**fields, "kind": "pause"}).status_code == 303
     assert [type(order).__name__ for order in orders(world.api)] == ["PauseRounds"]

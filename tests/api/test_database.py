@@ -1,24 +1,31 @@
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, insert, inspect, text
+from sqlalchemy import Engine, insert, inspect, select, text
 
+from api import database
 from api.database import (
     _alembic_config,
     connect_database,
     downgrade_database,
+    empty_log,
     migrate_database,
     newest_revision,
     require_current_schema,
     transaction,
 )
-from api.tables import metadata, reports
+from api.tables import devices, metadata, reports, training_keys
+from fl_client.api_client import ApiClient
+from models.domain.consent import Purpose
 from models.errors import BadInputError, UnreachableError, UsageError
+from tests.api.conftest import Api
 
 
 def test_migrations_go_up_and_down_and_up_again(bare_database_url: str) -> None:
@@ -115,6 +122,45 @@ def test_what_is_deleted_from_a_sqlite_file_is_overwritten(tmp_path: Path) -> No
     engine.dispose()  # the last connection folds the log into the file and removes it
     assert b"CANARY17" not in path.read_bytes()
     assert not path.with_name("api.db-wal").exists()
+
+
+def test_what_is_destroyed_is_taken_out_of_the_log_too(
+    make_api: Callable[[str], Api], untouched_sqlite: Path, tmp_path: Path
+) -> None:
+    shutil.copy(untouched_sqlite, tmp_path / "api.db")
+    api = make_api(f"sqlite:///{tmp_path}/api.db")
+    for destroy in (ApiClient.leave, lambda device: device.withdraw(Purpose.TRAINING)):
+        device = api.enrolled(Purpose.TRAINING)
+        with transaction(api.engine) as connection:
+            row = {"device_id": device_id_of(device), "node_key": b"a node's key " * 4, "identity_key": b"another " * 4}
+            connection.execute(insert(training_keys).values(row))
+            sealed = connection.execute(
+                select(devices.c.sealed_secret).where(devices.c.id == row["device_id"])
+            ).scalar()
+        assert row["node_key"] in everything(tmp_path)
+        destroy(device)
+        assert row["node_key"] not in everything(tmp_path)
+        assert (sealed in everything(tmp_path)) == (destroy is not ApiClient.leave)
+
+
+def test_a_reader_in_the_way_leaves_the_log_to_the_next_time(fresh_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "READER_MILLISECONDS", 1)
+    engine, log = fresh_api.engine, Path(f"{fresh_api.engine.url.database}-wal")
+    with transaction(engine, write=False) as reader:
+        reader.execute(select(devices.c.id)).all()
+        fresh_api.anonymous().enroll()
+        empty_log(engine)
+        assert log.stat().st_size > 0
+    empty_log(engine)
+    assert log.stat().st_size == 0
+
+
+def device_id_of(device: ApiClient) -> str:
+    return device._signature._device_id
+
+
+def everything(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("api.db*"))
 
 
 def test_tables_that_a_newer_program_made_are_refused_in_one_line(bare_database_url: str) -> None:

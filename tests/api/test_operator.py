@@ -22,9 +22,9 @@ from fl_server.release.publishing import publish_release, roll_back, set_rollout
 from models.domain.statistic import METRICS, OVERRIDE, RELEASE, VERDICT
 from models.domain.window import Window, open_window
 from models.privacy.local_randomiser import LocalRandomiser
+from simulations.half_a_year import DRIFTED, USUAL, make_profile, make_rounds
 from tests.api.conftest import Api
 from tests.api.people import operator, problem
-from tests.dashboard_world import DRIFTED, USUAL, make_profile, make_rounds
 from tests.release_server import Publisher, write_export
 
 ANSWERS = 4000

@@ -96,6 +96,11 @@ def test_rounds_are_paused_and_resumed(guard: LoggedIn, publisher: Publisher) ->
         assert guard.request("GET", "/v1/releases").json()["paused"] == paused
 
 
+@pytest.mark.parametrize("changed", [{"version": "2", "confirm": "2"}, {"rollout_percent": "50"}, {"version": True}])
+def test_a_number_in_an_order_is_a_number(guard: LoggedIn, publisher: Publisher, changed: dict[str, Any]) -> None:
+    assert problem(order(guard, rollout() | changed, tag_of(guard))) == (422, "invalid-request")
+
+
 @pytest.mark.parametrize("tag", ["*", '""', '"0"', "nonsense", ""])
 def test_nothing_is_ordered_under_another_state_than_the_one_there_is(
     api: Api, guard: LoggedIn, publisher: Publisher, tag: str
@@ -186,10 +191,11 @@ def test_who_ordered_what_is_in_the_audit_log(api: Api, guard: LoggedIn, publish
         rows = list(all_rows(connection))
     verify_chain(rows)
     person = guard.request("GET", "/v1/people/self").json()["id"]
+    subjects = [f"{names[0]} release=2 percent=50", f"{names[1]} release=1 percent=50", *names[2:]]
     assert [(row.deed.event, row.deed.actor_kind, row.deed.actor_id, row.deed.subject) for row in rows[-4:]] == [
-        (event, "operator", person, name)
-        for event, name in zip(
-            ("rollout-ordered", "rollback-ordered", "pause-ordered", "resumption-ordered"), names, strict=True
+        (event, "operator", person, subject)
+        for event, subject in zip(
+            ("rollout-ordered", "rollback-ordered", "pause-ordered", "resumption-ordered"), subjects, strict=True
         )
     ]
 

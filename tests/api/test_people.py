@@ -147,7 +147,8 @@ def test_changing_the_password_needs_it_and_ends_all_sessions(api: Api) -> None:
     elsewhere = person.again()
     new = "four quite different words"
     wrong = {"current_password": "not the right password", "new_password": new}
-    assert problem(person.request("PUT", "/v1/people/self/password", json=wrong)) == (401, "login-refused")
+    assert problem(person.request("PUT", "/v1/people/self/password", json=wrong)) == (403, "password-wrong")
+    assert "www-authenticate" not in person.request("PUT", "/v1/people/self/password", json=wrong).headers
     short = {"current_password": PASSWORD, "new_password": "short"}
     assert problem(person.request("PUT", "/v1/people/self/password", json=short)) == (422, "password-refused")
     assert is_in(elsewhere)
@@ -251,3 +252,17 @@ def test_nothing_but_a_name_and_a_password_is_taken(sqlite_api: Api) -> None:
         content=b'{"name": "quiet-sea", "password": "\\ud800aaaaaaaaaaaa"}',
         headers={"Content-Type": "application/json"},
     ).status_code in (400, 422)
+
+
+@pytest.mark.parametrize(
+    "name", ["01012345678", "010-1234-5678", "1234567", "0212345678", "kim.821012345678", "02.123.4567"]
+)
+def test_a_name_that_looks_like_a_telephone_number_is_refused(sqlite_api: Api, name: str) -> None:
+    answer = sqlite_api.connection.post("/v1/people", json={"name": name, "password": PASSWORD})
+    assert problem(answer) == (422, "invalid-request")
+    assert name not in answer.text
+
+
+@pytest.mark.parametrize("name", ["river-2026", "123456", "r2d2-c3po-1977", "b-20261122"])
+def test_a_name_with_some_digits_is_taken(sqlite_api: Api, name: str) -> None:
+    sign_up(sqlite_api, name)

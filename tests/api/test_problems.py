@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from api.limits import LARGEST_BODY
 from tests.api.conftest import Api
+from tests.api.people import operator
 
 
 @pytest.mark.parametrize(
@@ -52,15 +53,36 @@ def test_every_error_is_a_problem_document(sqlite_api: Api, method: str, path: s
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain", "multipart/form-data"])
 def test_a_body_that_is_no_report_is_refused_not_failed(sqlite_api: Api, body: bytes, media_type: str) -> None:
     response = sqlite_api.connection.post("/v1/statistics/reports", content=body, headers={"Content-Type": media_type})
-    assert response.status_code in (400, 422)
+    assert response.status_code in ((400, 422) if media_type == "application/json" or not body else (415,))
     assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "", None])
+@pytest.mark.parametrize("path", ["/v1/people", "/v1/devices"])
+def test_a_body_of_another_type_is_told_which_one_is_taken(sqlite_api: Api, path: str, media_type: str | None) -> None:
+    headers = {} if media_type is None else {"Content-Type": media_type}
+    response = sqlite_api.connection.post(path, content=b'{"name": "quiet-river"}', headers=headers)
+    assert (response.status_code, response.json()["type"]) == (415, "/problems/media-type-unknown")
+
+
+def test_what_has_no_version_of_its_own_is_kept_by_nobody_in_between(sqlite_api: Api) -> None:
+    guard = operator(sqlite_api, "quiet-operator")
+    for path in ("/v1/people/self", "/v1/audit", "/v1/people/self/devices", "/v1/orders", "/healthz"):
+        for answer in (guard.request("GET", path), sqlite_api.connection.get(path)):
+            assert answer.headers["cache-control"] == "no-store"
+
+
+def test_over_tls_and_only_there_browsers_are_told_to_stay_with_it(sqlite_api: Api) -> None:
+    answers = (sqlite_api.connection.get(f"{scheme}://testserver/healthz") for scheme in ("https", "http"))
+    told = [answer.headers.get("strict-transport-security") for answer in answers]
+    assert told == ["max-age=31536000", None]
 
 
 def test_a_body_that_is_too_large_is_refused_wherever_it_goes(sqlite_api: Api) -> None:
     for path in ("/v1/devices", "/v1/statistics/reports", "/nowhere"):
         response = sqlite_api.connection.post(path, content=b"x" * (LARGEST_BODY + 1))
         assert (response.status_code, response.json()["type"]) == (413, "/problems/body-too-large")
-    assert sqlite_api.connection.post("/v1/devices", content=b"x" * LARGEST_BODY).status_code == 422
+    assert sqlite_api.connection.post("/v1/devices", content=b"x" * LARGEST_BODY).status_code == 415
 
 
 def test_a_fault_of_ours_tells_neither_the_client_nor_the_log_what_was_sent(

@@ -71,6 +71,8 @@ def test_files_are_cached_as_long_as_their_names_allow(published: Api, path: str
     assert response.content == (published.registry / path).read_bytes()
     again = published.connection.get(f"/v1/releases/{path}", headers={"If-None-Match": response.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+    any_at_all = published.connection.get(f"/v1/releases/{path}", headers={"If-None-Match": "*"})
+    assert (any_at_all.status_code, any_at_all.content) == (304, b"")
     head = published.connection.head(f"/v1/releases/{path}")
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", response.headers["etag"])
 
@@ -99,6 +101,14 @@ def test_a_range_beyond_the_end_is_refused(published: Api) -> None:
     path = f"/v1/releases/targets/releases/2/{HASH}.detector.json"
     response = published.connection.get(path, headers={"Range": "bytes=10-"})
     assert (response.status_code, response.json()["type"]) == (416, "/problems/range-not-satisfiable")
+    assert response.headers["content-range"] == "bytes */10"
+
+
+def test_a_range_is_of_get_alone(published: Api) -> None:
+    path = f"/v1/releases/targets/releases/2/{HASH}.detector.json"
+    for wanted in ("bytes=4-", "bytes=10-"):
+        response = published.connection.head(path, headers={"Range": wanted})
+        assert (response.status_code, response.headers["content-length"]) == (200, "10")
 
 
 @pytest.mark.parametrize(

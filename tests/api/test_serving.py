@@ -43,6 +43,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def install(folder: Path) -> Path:
     assert main(["migrate", *database(folder), "--keys", str(folder / "keys")]) == 0
+    (folder / "registry").mkdir()
     return folder
 
 
@@ -299,3 +300,19 @@ def test_a_self_made_certificate_is_for_one_host_and_its_key_for_its_owner(
     assert Path(made["certificate"]).read_bytes() == kept
     assert main(["make-certificate", "--out", str(tmp_path / "other"), "--host", "no host" * 40]) == 2
     assert main(["make-certificate", "--out", f"{made['key']}/x", "--host", "localhost"]) == 3
+
+
+def test_a_registry_that_is_not_there_stops_the_start(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*serve(installed, "--plain-http"), "--registry", str(installed / "absent")]) == 3
+    said = capsys.readouterr().err
+    assert "make it (mkdir)" in said
+    assert said.count("\n") == 1
+
+
+def test_a_tls_key_that_others_can_read_is_not_served_with(
+    installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certificate, key = make_certificate(tmp_path, "127.0.0.1")
+    key.chmod(0o640)
+    assert main([*serve(installed), "--tls-cert", str(certificate), "--tls-key", str(key)]) == 4
+    assert "chmod 600" in capsys.readouterr().err

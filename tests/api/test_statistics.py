@@ -190,6 +190,16 @@ def test_closing_early_is_no_way_around_the_threshold_and_happens_once(api: Api)
     assert api.count("reports") == 0
 
 
+def test_a_window_that_was_closed_early_is_open_no_longer(api: Api) -> None:
+    store_reports(api, ["normal"] * 50)
+    guard, window = operator(api), open_window(api.clock.now).name
+    seen = guard.request("GET", "/v1/operator/statistics/windows").json()
+    assert (seen["open"], seen["released"]) == (window, [])
+    close_early(api)
+    seen = guard.request("GET", "/v1/operator/statistics/windows").json()
+    assert (seen["open"], seen["released"]) == (None, [window])
+
+
 def test_a_released_figure_stays_as_it_is_when_people_withdraw(api: Api) -> None:
     devices = [api.enrolled(Purpose.STATISTICS) for _ in range(50)]
     for device in devices:

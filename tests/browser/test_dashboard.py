@@ -15,8 +15,8 @@ from api.operator.drift import measure_new_figures
 from api.people.service import create_operator
 from api.process import running_api
 from api.settings import Settings
+from simulations.half_a_year import fill_database, fill_registry
 from tests.api.people import PASSWORD
-from tests.dashboard_world import fill_database, fill_registry
 from tests.simulations.report.chromium import CHROMIUM, Page, open_page
 from tests.simulations.report.test_browser import CONTRASTS
 
@@ -211,7 +211,7 @@ def test_an_operator_rolls_back_by_typing_the_release_once_more(visitor: Visitor
     assert visitor.page.measure("location.pathname") == "/operator/releases"
     assert "pending" in visitor.page.measure("document.querySelector('main').innerText")
     visitor.open("audit")
-    assert "rollback-ordered" in visitor.page.measure("document.querySelector('main').innerText")
+    assert "rollback ordered" in visitor.page.measure("document.querySelector('main').innerText")
 
 
 def test_logging_out_ends_it(visitor: Visitor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from multiprocessing import active_children
@@ -21,4 +22,6 @@ def wait_with_workers() -> None:
 
 
 if __name__ == "__main__":
+    # A shell that started the tests in the background has all below it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(run_command(wait_with_workers))

@@ -13,14 +13,16 @@ from sqlalchemy import Engine, insert
 from api.database import transaction
 from api.statistics.repository import Figure, WindowState, insert_figure
 from api.tables import windows
-from fl_server.registry import append_round
+from fl_server.registry import append_round, create_registry
 from fl_server.release.publishing import publish_release, roll_back
+from fl_server.release.repository import create_repository
+from fl_server.release.signing import OFFLINE_ROLES, ONLINE_ROLES, create_keys
+from fl_server.release.targets import RELEASED_FILES
 from models.domain.profile import ModelChange, ReleaseProfile
 from models.domain.round import ReplyFate, RoundReport
 from models.domain.statistic import METRICS, SCORES, UNKNOWN_WORDS, Metric
 from models.domain.window import Window, open_window
 from models.privacy.local_randomiser import LocalRandomiser
-from tests.release_server import Publisher, write_export
 
 WEEKS = 26
 DRIFTING_WEEKS = 5
@@ -83,6 +85,8 @@ DRIFTED = USUAL | {
     },
 }
 
+_KEYS = {"offline": OFFLINE_ROLES, "online": ONLINE_ROLES}
+
 CHANGE = ModelChange(0, 2.4, 0.11, 0.994, 0.03, 0.41, 0.982, 0.021)
 
 
@@ -104,6 +108,7 @@ def fill_database(engine: Engine, now: datetime, weeks: int = WEEKS, answers: in
 def draw_figure(
     week: Window, metric: Metric, shares: Mapping[str, float], answers: int, rng: np.random.Generator
 ) -> Figure:
+    """Return a week's figure of one question, from answers that were drawn by their shares and randomised."""
     randomiser = LocalRandomiser(metric.values, metric.epsilon)
     truth = np.array([shares.get(value, 0.0) for value in metric.values])
     drawn = randomiser.draw_counts(truth / truth.sum(), answers, rng)
@@ -111,22 +116,34 @@ def draw_figure(
     return Figure(week, metric.name, metric.epsilon, answers, counts, randomiser.estimate(counts, answers))
 
 
-def fill_registry(folder: Path, now: datetime, rounds: int = 60) -> Publisher:
-    """Publish three releases and go back once; report rounds."""
-    publisher = Publisher(folder)
+def fill_registry(folder: Path, now: datetime, rounds: int = 60) -> None:
+    """Publish three releases and go back once; report rounds.
+
+    Args:
+        folder: The registry is made in its ``registry``, the keys beside it.
+        now: When the newest week's figures were made.
+        rounds: How many are reported.
+    """
+    registry = create_registry(folder / "registry")
+    offline, online = (create_keys(folder / name, roles) for name, roles in _KEYS.items())
+    create_repository(registry, offline, online, now=now)
     starts = now - timedelta(weeks=WEEKS + 4)
     for version in (1, 2, 3):
-        write_export(folder / "exported", f"weights {version}".encode())
+        _write_export(folder / "exported", version)
         at = starts + timedelta(weeks=9 * (version - 1))
         profile = make_profile(version, at)
         notes = f"after round {profile.round_number}"
-        publish_release(
-            publisher.registry, publisher.online, folder / "exported", version, notes=notes, profile=profile
-        )
-    roll_back(publisher.registry, publisher.online, 2, notes="release 3 warned too often", now=now - timedelta(weeks=2))
+        publish_release(registry, online, folder / "exported", version, notes=notes, profile=profile)
+    roll_back(registry, online, 2, notes="release 3 warned too often", now=now - timedelta(weeks=2))
     for report in make_rounds(rounds):
-        append_round(publisher.registry, report)
-    return publisher
+        append_round(registry, report)
+
+
+def _write_export(folder: Path, version: int) -> None:
+    """Write files that are no detector's: nothing here reads them."""
+    folder.mkdir(exist_ok=True)
+    for name in RELEASED_FILES:
+        (folder / name).write_bytes(f"{name}: weights {version}".encode())
 
 
 def make_profile(version: int, at: datetime) -> ReleaseProfile:
