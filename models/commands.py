@@ -42,7 +42,7 @@ def train(options: argparse.Namespace) -> None:
     calls = _gather_calls(options.calls, options.synthetic, options.seed)
     make_directory(options.out)  # before the work: its result must have a place
     scheme = NgramScheme(buckets=options.buckets)
-    settings = TrainingSettings(dimensions=options.dimensions, scheme=scheme, seed=options.seed)
+    settings = TrainingSettings(dimensions=options.dimensions, scheme=scheme, steps=options.steps, seed=options.seed)
     lineage: dict[str, Any] = {"corpus": [Path(name).name for name in options.calls]}
     embedding = _compress(options.fasttext, calls, settings, lineage) if options.fasttext else None
     if not console.is_terminal:

@@ -27,10 +27,12 @@ def model(tmp_path: Path) -> Path:
 
 
 def test_train_saves_a_detector(calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(["train", "--calls", str(calls), "--out", str(tmp_path / "out"), "--dimensions", "8"])
+    code = main(["train", "--calls", str(calls), "--out", str(tmp_path / "out"), "--dimensions", "8", "--steps", "9"])
 
     assert code == 0
-    assert TrainedDetector.load(tmp_path / "out").embedding.dimensions == 8
+    trained = TrainedDetector.load(tmp_path / "out")
+    assert trained.embedding.dimensions == 8
+    assert trained.lineage["settings"]["steps"] == 9
     assert capsys.readouterr().out == ""
 
 
