@@ -21,6 +21,7 @@ from api.key_rotation import rotate_keys
 from api.keys import load_keys, make_keys
 from api.people.schemas import NewLoginName
 from api.people.service import create_operator, remove_operator
+from api.releases.repository import RegistryUnreadableError, read_releases
 from api.security_events import CONSOLE, SecurityEvent, record_event
 from api.serving import open_socket, serve, stop_with_input, url_of
 from api.settings import Binding, Settings
@@ -61,6 +62,10 @@ def _require_registry(registry: Path) -> None:
         raise BadInputError(
             f"{registry} is no directory: name the one that fl_server publishes into, or make it (mkdir)"
         )
+    try:
+        read_releases(registry)
+    except RegistryUnreadableError:
+        raise BadInputError(f"{registry}: the metadata is damaged or incomplete: restore it from a copy") from None
 
 
 def _migrate(options: argparse.Namespace) -> None:

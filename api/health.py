@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from api.context import context_of
 from api.database import require_current_schema
 from api.documentation import problems
+from api.orders.situation import require_releases
 from api.problems import Problem, ProblemError
 from models.errors import HearsayError
 
@@ -30,11 +31,12 @@ async def check_health() -> HealthAnswer:
 
 @router.get("/readyz", responses=problems(Problem.NOT_READY))
 def check_readiness(request: Request) -> HealthAnswer:
-    """The database is there and its tables are those that this program expects."""
+    """The database is there, its tables are those that this program expects, and the registry can be read."""
     try:
         require_current_schema(context_of(request).engine)
     except HearsayError as error:
         raise ProblemError(Problem.NOT_READY, str(error)) from None
+    require_releases(context_of(request).settings.registry)
     return HealthAnswer()
 
 

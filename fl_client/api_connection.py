@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Hashable, Mapping
 from functools import cache
 from pathlib import Path
@@ -79,6 +80,15 @@ def open_connection(url: str, ca_file: Path | None = None) -> httpx.Client:
     )
 
 
+def _why_unreachable(error: httpx.HTTPError) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "the API's certificate isn't trusted: name the authority that signed it with --ca-file"
+        cause = cause.__cause__ or cause.__context__
+    return f"the API doesn't answer: {type(error).__name__}"
+
+
 def send(connection: httpx.Client, method: str, path: str, **content: Any) -> httpx.Response:
     """Send a request and return its answer, if it is one that carries it out.
 
@@ -89,7 +99,7 @@ def send(connection: httpx.Client, method: str, path: str, **content: Any) -> ht
     try:
         response = connection.request(method, path, **content)
     except httpx.HTTPError as error:
-        raise UnreachableError(f"the API doesn't answer: {type(error).__name__}") from None
+        raise UnreachableError(_why_unreachable(error)) from None
     if response.is_success:
         return response
     raise _error_of(response)

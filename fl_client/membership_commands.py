@@ -123,7 +123,11 @@ def _require_agreement(text: ConsentText, agree: str | None) -> None:
         return
     for line in (f"[{PURPOSE_NAMES[text.purpose]}] {text.aim}", text.items, text.retention, text.refusal):
         console.print(Text(line))
-    if console.input("동의하십니까? / Do you agree? [y/N] ").strip().lower() not in ("y", "yes", "예", "네"):
+    try:
+        answer = console.input("동의하십니까? / Do you agree? [y/N] ")
+    except EOFError:
+        raise ConsentRefusedError("nobody answered: nothing was recorded") from None
+    if answer.strip().lower() not in ("y", "yes", "예", "네"):
         raise ConsentRefusedError("nothing was recorded")
 
 

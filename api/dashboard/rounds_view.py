@@ -59,7 +59,9 @@ def draw_epsilon(rounds: Sequence[RoundReport]) -> Chart:
     spent = "–" if last is None else decimal(last)
     return Chart(
         name="epsilon",
-        caption=Text("Epsilon of one person spent so far", "한 사람 기준 누적 엡실론"),
+        caption=Text(
+            "Epsilon of one person spent so far, against recipients", "한 사람 기준 누적 엡실론, 모델을 받는 이에 대해"
+        ),
         summary=Text(f"At the last round {spent}", f"마지막 라운드에서 {spent}"),
         across=ROUND,
         labels=_numbers(rounds),

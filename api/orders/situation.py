@@ -65,4 +65,6 @@ def require_releases(registry: Path) -> tuple[PublishedRelease, ...]:
     try:
         return read_releases(registry)
     except RegistryUnreadableError:
-        raise ProblemError(Problem.NOT_READY, "the registry's metadata can't be read") from None
+        raise ProblemError(
+            Problem.NOT_READY, "the registry is gone or damaged: the operator has to restore it from a copy"
+        ) from None

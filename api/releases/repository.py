@@ -69,11 +69,12 @@ def read_releases(registry: Path) -> tuple[PublishedRelease, ...]:
     """Return all releases, the oldest first; none where nothing was released yet.
 
     Raises:
-        RegistryUnreadableError: The metadata is damaged, or names files that aren't there.
+        RegistryUnreadableError: The registry is gone, its metadata is damaged, or names files that aren't there.
     """
     metadata = registry / "metadata"
     try:
         if not (metadata / "timestamp.json").exists():
+            _require_untouched(registry)
             return ()
         timestamp = _signed(metadata / "timestamp.json")
         snapshot = _signed(metadata / f"{timestamp['meta']['snapshot.json']['version']}.snapshot.json")
@@ -81,6 +82,13 @@ def read_releases(registry: Path) -> tuple[PublishedRelease, ...]:
         return _describe_all(releases["targets"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RegistryUnreadableError from error
+
+
+def _require_untouched(registry: Path) -> None:
+    """Tell a registry that nothing was released into from one that lost what every release has."""
+    released = [*registry.glob("metadata/*.snapshot.json"), *registry.glob("targets/releases/*")]
+    if released or not registry.is_dir():
+        raise RegistryUnreadableError
 
 
 def _find(folder: Path, name: str, cache_control: str) -> PublishedFile | None:

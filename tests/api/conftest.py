@@ -139,6 +139,7 @@ def make_api(keys: Keys, tmp_path: Path) -> Iterator[Callable[[str], Api]]:
 
     def make(url: str) -> Api:
         clock = SettableClock()
+        (tmp_path / "registry").mkdir(exist_ok=True)
         app = create_app(Settings(url, tmp_path / "registry", keys, clock, CHEAP))
         connection = TestClient(app, raise_server_exceptions=False)
         connection.__enter__()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -228,8 +229,10 @@ def test_a_database_one_migration_behind_is_refused_at_the_start_and_told_of_whi
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize("missing", ["4.snapshot.json", "3.releases.json"])
-def test_a_registry_half_written_is_said_to_be_so_and_not_taken_for_an_empty_one(api: Api, missing: str) -> None:
+@pytest.mark.parametrize("missing", ["timestamp.json", "4.snapshot.json", "3.releases.json"])
+def test_a_registry_half_written_is_said_to_be_so_and_not_taken_for_an_empty_one(
+    api: Api, missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     metadata = api.registry / "metadata"
     metadata.mkdir(parents=True)
     named = {
@@ -243,5 +246,19 @@ def test_a_registry_half_written_is_said_to_be_so_and_not_taken_for_an_empty_one
     assert problem(api.connection.get("/v1/releases/current")) == (503, "not-ready")
     guard = operator(api, f"op-{secrets.token_hex(4)}")
     assert problem(guard.request("GET", "/v1/releases")) == (503, "not-ready")
-    (metadata / "timestamp.json").unlink()
+    assert problem(api.connection.get("/readyz")) == (503, "not-ready")
+    capsys.readouterr()
+    serving = ["serve", "--port", "0", "--plain-http", "--registry", str(api.registry), "--keys", str(api.registry)]
+    assert main([*serving, "--database", "sqlite:///never-opened.db"]) == 3
+    assert "restore" in capsys.readouterr().err
+    shutil.rmtree(metadata)
     assert problem(api.connection.get("/v1/releases/current")) == (404, "no-release")
+    assert api.connection.get("/readyz").status_code == 200
+
+
+def test_a_registry_that_is_gone_or_lost_its_metadata_is_not_taken_for_an_empty_one(api: Api) -> None:
+    (api.registry / "targets" / "releases" / "1").mkdir(parents=True)
+    assert problem(api.connection.get("/v1/releases/current")) == (503, "not-ready")
+    shutil.rmtree(api.registry)
+    assert problem(api.connection.get("/readyz")) == (503, "not-ready")
+    api.registry.mkdir()

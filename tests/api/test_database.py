@@ -175,7 +175,10 @@ def test_tables_that_a_newer_program_made_are_refused_in_one_line(bare_database_
     engine.dispose()
 
 
-def test_a_sqlite_file_and_its_log_are_for_their_owner_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("opened_before", [False, True])
+def test_a_sqlite_file_and_its_log_are_for_their_owner_alone(opened_before: bool, tmp_path: Path) -> None:
+    if opened_before:
+        (tmp_path / "api.sqlite3").touch(0o644)
     engine = connect_database(f"sqlite:///{tmp_path / 'api.sqlite3'}")
     migrate_database(engine)
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}

@@ -211,7 +211,7 @@ def test_it_speaks_tls_and_the_client_checks_the_certificate(installed: Path, tm
         with open_connection(address, ca_file=certificate) as connection:
             device = ApiClient(connection, ApiClient(connection).enroll())
             assert len(device.consents()) == 3
-        with open_connection(address) as connection, pytest.raises(UnreachableError):
+        with open_connection(address) as connection, pytest.raises(UnreachableError, match="--ca-file"):
             ApiClient(connection).enroll()
     finally:
         process.send_signal(signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -31,6 +32,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def url(place: Path) -> Iterator[str]:
     make_keys(place / "keys")
+    (place / "registry").mkdir()
     migrate_database(connect_database(f"sqlite:///{place}/api.db"))
     with running_api(f"sqlite:///{place}/api.db", place / "registry", place / "keys", place / "log") as url:
         yield url
@@ -71,6 +73,8 @@ def test_the_text_is_shown_and_only_a_yes_is_one(
     url: str, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("enroll", "--api", url)
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody there to answer
+    assert run("consent", "--purpose", "statistics", code=4) is None
     monkeypatch.setattr("builtins.input", lambda *_: "")
     assert run("consent", "--purpose", "statistics", code=4) is None
     monkeypatch.setattr("builtins.input", lambda *_: "예")
