@@ -98,6 +98,7 @@ class Federation:
 
         Raises:
             CheckpointError: The folder holds a run with another plan, or a damaged one.
+            LedgerError: The ledger lacks charges of saved rounds.
             BudgetSpentError: A round would overspend.
             QuorumError: Too few devices are there to begin a round; nothing is charged for it.
             FolderInUseError: Another process runs it.
@@ -120,6 +121,8 @@ class Federation:
     def _resume(self) -> FederationState:
         state = self._load(last_round(self._folder))
         if state.report is not None:
+            if self._ledger is not None:
+                self._ledger.require_charged(state.round_number, state.report.epsilon or 0.0)
             self._surroundings.publish(state.report)
         return state
 

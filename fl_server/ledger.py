@@ -15,9 +15,12 @@ from typing import Any
 
 from models.domain.privacy import Adversary, Mechanism, PersonPrivacy
 from models.durable_file import append_durably, write_durably
-from models.errors import BudgetSpentError, CheckpointError
+from models.errors import BudgetSpentError, CheckpointError, LedgerError
 from models.privacy.accounting import person_epsilon, sampled_gaussian_epsilon, trees_mechanism
 from models.privacy.tree_accounting import planned_trees, trees_sensitivity_squared
+
+_ROUNDED = 1 - 1e-6
+"""Another processor may sum one epsilon a little differently; a charge less differs by far more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,23 @@ class PersonLedger:
     def epsilon(self, against: Adversary = Adversary.RECIPIENTS) -> float:
         """Return user-level epsilon spent so far."""
         return self._epsilon(self._charged, against)
+
+    def require_charged(self, rounds: int, epsilon: float) -> None:
+        """Refuse to go on where saved rounds have cost more than is written here. A charge without its round is none.
+
+        Args:
+            rounds: How many are saved; each was charged at least once.
+            epsilon: Against recipients, what the last of them said was spent by then.
+
+        Raises:
+            LedgerError: Charges were lost.
+        """
+        charged = {charge.round_number for charge in self._charged}
+        if charged.issuperset(range(1, rounds + 1)) and self.epsilon() >= epsilon * _ROUNDED:
+            return
+        raise LedgerError(
+            f"{self._path}: lacks charges of the {rounds} rounds saved here; put the whole ledger back, or start over"
+        )
 
     def _allowed(self, charged: Sequence[Charge]) -> bool:
         privacy = self._privacy

@@ -89,7 +89,7 @@ class CheckpointError(BadInputError):
 
 
 class LedgerError(BadInputError):
-    """A device's privacy ledger can't be read or written, so nothing may be trained."""
+    """A privacy ledger can't be read or written, or lacks charges, so nothing may be trained."""
 
 
 class ConsentRefusedError(RefusedError):

@@ -20,7 +20,7 @@ from fl_server.ledger import read_spending
 from fl_server.server_noise import ServerNoise
 from models.domain.privacy import AdaptiveClipping, Adversary, Mechanism, SimulatedCounts
 from models.domain.round import ReplyFate
-from models.errors import BudgetSpentError, CheckpointError, FolderInUseError, QuorumError
+from models.errors import BudgetSpentError, CheckpointError, FolderInUseError, LedgerError, QuorumError
 from models.folder_lock import locked_folder
 from models.privacy.accounting import person_epsilon
 from models.privacy.tree_accounting import tree_sensitivity_squared
@@ -374,6 +374,34 @@ def test_a_run_whose_ledger_was_torn_by_a_kill_goes_on_to_the_same_end(tmp_path)
     with (tmp_path / "torn" / "ledger.jsonl").open("ab") as ledger:
         ledger.write(b'{"rou')
     require_equal_end(tmp_path / "torn", PLAN, whole, [])
+
+
+@pytest.mark.parametrize("charges_kept", [[], [0], [1], None])
+def test_a_saved_round_whose_charge_is_lost_is_not_gone_on_with(tmp_path, charges_kept):
+    run_federation(tmp_path, PLAN, small_grid())
+    ledger, watcher = tmp_path / "ledger.jsonl", Watcher()
+    (tmp_path / "round-0003.npz").unlink()
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.unlink()
+    if charges_kept is not None:
+        ledger.write_bytes(b"".join(lines[place] for place in charges_kept))
+    kept = charged_rounds(tmp_path)
+    with pytest.raises(LedgerError, match="lacks charges of the 2 rounds saved here"):
+        run_federation(tmp_path, PLAN, small_grid(), watcher)
+    assert (charged_rounds(tmp_path), watcher.published) == (kept, [])
+
+
+def test_a_lost_charge_of_a_round_that_was_tried_twice_is_missed_too(tmp_path):
+    killed = Federation(UNSEEDED, start_parameters(), tmp_path, kill_in_round("judge", 1, Watcher()))
+    with pytest.raises(Killed):
+        killed.run(small_grid())
+    with pytest.raises(BudgetSpentError):
+        run_federation(tmp_path, UNSEEDED, small_grid())
+    ledger = tmp_path / "ledger.jsonl"
+    ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[1:]))
+    assert charged_rounds(tmp_path) == [1, 2]
+    with pytest.raises(LedgerError, match="lacks charges"):
+        run_federation(tmp_path, UNSEEDED, small_grid())
 
 
 def test_a_round_does_not_begin_before_a_quorum_of_devices_is_there(tmp_path):
