@@ -58,7 +58,13 @@ def find_noise(privacy: PersonPrivacy, against: Adversary, epsilon: float) -> li
 
 
 def find_epsilon(privacy: PersonPrivacy, against: Adversary) -> list[Calibration]:
-    """Return what a plan spends with its own noise, by each accountant."""
+    """Return what a plan spends with its own noise, by each accountant.
+
+    Raises:
+        UsageError: There is so little noise that no figure promises anything.
+    """
+    if privacy.noise_multiplier < SMALLEST_NOISE:
+        raise UsageError(f"expected a noise multiplier of {SMALLEST_NOISE:g} or more, got {privacy.noise_multiplier}")
     return [_spent(privacy, against, accountant) for accountant in Accountant]
 
 

@@ -23,7 +23,7 @@ def calibrate(privacy: PersonPrivacy, against: Adversary, epsilon: float | None,
     """Print the noise that keeps ``epsilon``, or without one what the plan's own noise spends.
 
     Raises:
-        UsageError: The epsilon is out of range.
+        UsageError: The epsilon or the plan's noise is out of range.
     """
     found = find_epsilon(privacy, against) if epsilon is None else find_noise(privacy, against, epsilon)
     if as_json:

@@ -46,6 +46,8 @@ def test_calibrate_prints_a_table_for_people_on_standard_error(capsys):
         ["--epsilon", "2", "--participations", "0"],
         ["--noise-multiplier", "-1"],
         ["--noise-multiplier", "nan"],
+        ["--noise-multiplier", "1e-9"],
+        ["--noise-multiplier", "0.049"],
     ],
 )
 def test_a_plan_that_is_none_is_a_usage_error_in_one_line(capsys, options):
