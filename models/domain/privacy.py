@@ -138,11 +138,11 @@ class PersonPrivacy:
     def __post_init__(self) -> None:
         """Refuse numbers under which nobody would be protected."""
         require_mechanism(self.clip_norm, self.noise_multiplier, self.delta)
-        if not 0 < self.cohort <= self.population:
-            raise UsageError(f"expected a cohort of 1 to {self.population} devices, got {self.cohort}")
-        for name in ("participations", "separation", "tree_rounds"):
+        for name in ("rounds", "cohort", "population", "participations", "separation", "tree_rounds"):
             if getattr(self, name) < 1:
                 raise UsageError(f"expected {name} of 1 or more, got {getattr(self, name)}")
+        if self.cohort > self.population:
+            raise UsageError(f"expected a cohort of 1 to {self.population} devices, got {self.cohort}")
         if self.mechanism is Mechanism.DP_SGD:
             raise UsageError("DP-SGD protects calls, not persons")
         if self.adaptive is not None:

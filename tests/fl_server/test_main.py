@@ -43,7 +43,11 @@ def test_calibrate_prints_a_table_for_people_on_standard_error(capsys):
         ["--epsilon", "0"],
         ["--epsilon", "2", "--delta", "0"],
         ["--epsilon", "2", "--cohort", "200000"],
+        ["--epsilon", "2", "--cohort", "0"],
         ["--epsilon", "2", "--participations", "0"],
+        ["--epsilon", "2", "--rounds", "0"],
+        ["--noise-multiplier", "1", "--rounds", "0"],
+        ["--epsilon", "2", "--cohort", "0", "--population", "0"],
         ["--noise-multiplier", "-1"],
         ["--noise-multiplier", "nan"],
         ["--noise-multiplier", "1e-9"],
@@ -56,6 +60,13 @@ def test_a_plan_that_is_none_is_a_usage_error_in_one_line(capsys, options):
     assert printed.out == ""
     assert printed.err.startswith("error: expected")
     assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("count", ["rounds", "cohort", "population", "participations"])
+@pytest.mark.parametrize("given", ["0", "-5"])
+def test_a_count_below_1_is_refused_by_its_name(capsys, count, given):
+    assert calibrate("--epsilon", "1", f"--{count}", given) == 2
+    assert capsys.readouterr().err == f"error: expected {count} of 1 or more, got {given}\n"
 
 
 def test_asking_for_both_ways_at_once_is_a_usage_error(capsys):
