@@ -84,7 +84,7 @@ def _calibration_table(found: Sequence[Calibration], privacy: PersonPrivacy, aga
         table.add_column(heading, justify="left" if heading == "accountant" else "right")
     for each in found:
         on_mean = f"{each.noise_multiplier / privacy.cohort:.3g}"
-        table.add_row(each.accountant, f"{each.noise_multiplier:.3f}", f"{each.epsilon:.3f}", on_mean)
+        table.add_row(each.accountant, f"{each.noise_multiplier:.3f}", _shown(each.epsilon), on_mean)
     return table
 
 
@@ -94,6 +94,11 @@ def _spending_table(done: int, spending: Sequence[dict[str, Any]]) -> Table:
     for heading in ("charge", "round", "against recipients", "against the server", "delta", "mechanism"):
         table.add_column(heading, justify="right")
     for charge, row in enumerate(spending, start=1):
-        epsilons = (f"{row['epsilon'][against]:.3f}" for against in Adversary)
+        epsilons = (_shown(row["epsilon"][against]) for against in Adversary)
         table.add_row(str(charge), str(row["round"]), *epsilons, f"{row['delta']:g}", row["mechanism"])
     return table
+
+
+def _shown(epsilon: float) -> str:
+    """Return an epsilon for people: a tiny one must not read as none."""
+    return f"{epsilon:.3f}" if epsilon >= 1 else f"{epsilon:#.3g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,14 @@ def test_calibrate_prints_a_table_for_people_on_standard_error(capsys):
     assert printed.out == ""
     assert "2.231" in printed.err
     assert "no amplification" in " ".join(printed.err.split())
+
+
+def test_a_tiny_epsilon_does_not_read_as_none(capsys):
+    assert calibrate("--noise-multiplier", "10000", "--participations", "1", "--json") == 0
+    least = min(found["epsilon"] for found in json.loads(capsys.readouterr().out)["calibrations"])
+    assert 0 < least < 0.0005
+    assert calibrate("--noise-multiplier", "10000", "--participations", "1") == 0
+    assert f" {least:#.3g} " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -88,6 +97,17 @@ def test_status_tells_what_each_charge_of_a_run_has_spent(tmp_path, capsys):
         assert (charge["delta"], charge["simulated"], charge["mechanism"]) == (1e-6, False, "gaussian")
     assert main(["status", "--run", str(tmp_path)]) == 0
     assert "3 rounds done" in capsys.readouterr().err
+
+
+def test_status_shows_a_tiny_epsilon_to_three_digits(tmp_path, capsys):
+    privacy = replace(PERSON_PRIVACY, noise_multiplier=5000.0)
+    run_federation(tmp_path, replace(PLAN, rounds=1, person_privacy=privacy), small_grid())
+    assert main(["status", "--run", str(tmp_path)]) == 0
+    shown = capsys.readouterr().err
+    for against in Adversary:
+        epsilon = person_epsilon(privacy, against, 1)
+        assert 0 < epsilon < 0.0005
+        assert f" {epsilon:#.3g} " in shown
 
 
 def test_status_of_a_folder_without_a_run_is_bad_input(tmp_path, capsys):
