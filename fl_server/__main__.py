@@ -10,6 +10,7 @@ from pathlib import Path
 
 from models.command import run_command
 from models.domain.privacy import Adversary, Mechanism, PersonPrivacy
+from models.errors import UsageError
 
 # Nothing of ours phones home, whoever runs it.
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
@@ -36,10 +37,18 @@ def _calibrate(options: argparse.Namespace) -> None:
         participations=options.participations,
         delta=options.delta,
         mechanism=Mechanism(options.mechanism),
-        separation=options.separation,
-        tree_rounds=options.tree_rounds,
+        **_tree_options(options),
     )
     calibrate(privacy, Adversary(options.adversary), options.epsilon, options.json)
+
+
+def _tree_options(options: argparse.Namespace) -> dict[str, int]:
+    """Return what was said of trees; refused where there are none, so that nobody believes it counted."""
+    said = {name: getattr(options, name) for name in ("separation", "tree_rounds")}
+    said = {name: value for name, value in said.items() if value is not None}
+    if said and Mechanism(options.mechanism) is not Mechanism.FTRL:
+        raise UsageError("--separation and --tree-rounds are about trees: choose --mechanism ftrl")
+    return said
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -77,8 +86,8 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--adversary", required=True, choices=[adversary.value for adversary in Adversary])
     parser.add_argument("--participations", type=int, default=5, metavar="M", help="of one person, at most")
     parser.add_argument("--mechanism", default="gaussian", choices=["gaussian", "ftrl"])
-    parser.add_argument("--separation", type=int, default=1, metavar="B", help="ftrl: rounds between participations")
-    parser.add_argument("--tree-rounds", type=int, default=32, metavar="T", help="ftrl: a tree starts anew after them")
+    parser.add_argument("--separation", type=int, metavar="B", help="ftrl: rounds between participations (1)")
+    parser.add_argument("--tree-rounds", type=int, metavar="T", help="ftrl: a tree starts anew after them (32)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 

@@ -84,9 +84,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dropout", type=float, default=0.1, metavar="F", help="share of asked devices that drop out")
     parser.add_argument(
         "--threat-model",
-        default="active",
         choices=[model.value for model in ThreatModel],
-        help="the server that --privacy secure protects against",
+        help="the server that --privacy secure protects against: active, if nothing is said",
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
     parser.add_argument(

@@ -18,7 +18,7 @@ from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode
 from models.domain.release import Verdict
 from models.domain.round import RobustRule
 from models.domain.secure_aggregation import ThreatModel
-from models.errors import BadInputError
+from models.errors import BadInputError, UsageError
 from models.folder_lock import locked_folder
 from simulations.progress import show_progress
 from simulations.report.content import ReportContent, Scores
@@ -59,7 +59,7 @@ def run_and_tell(options: argparse.Namespace) -> None:
         mechanism=Mechanism(options.mechanism),
         clipping=ClippingRule(options.clipping),
         robust=RobustRule(options.robust) if options.robust else None,
-        threat_model=ThreatModel(options.threat_model),
+        threat_model=_threat_model(options),
     )
     workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
     if workspace.replaces:
@@ -75,6 +75,15 @@ def run_and_tell(options: argparse.Namespace) -> None:
         _tell(outcome)
     print_json(outcome.summary)
     require_passed(outcome.conditions)
+
+
+def _threat_model(options: argparse.Namespace) -> ThreatModel:
+    """Return the server that secure sums protect against; refused without them, so that nobody believes it counted."""
+    if options.threat_model is None:
+        return ThreatModel.ACTIVE
+    if PrivacyMode(options.privacy) is not PrivacyMode.SECURE:
+        raise UsageError(f"--threat-model is about --privacy secure, not {options.privacy}")
+    return ThreatModel(options.threat_model)
 
 
 @contextmanager

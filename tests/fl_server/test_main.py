@@ -78,6 +78,14 @@ def test_a_count_below_1_is_refused_by_its_name(capsys, count, given):
     assert capsys.readouterr().err == f"error: expected {count} of 1 or more, got {given}\n"
 
 
+@pytest.mark.parametrize("option", ["--separation", "--tree-rounds"])
+def test_an_option_of_trees_without_trees_is_a_usage_error_and_not_passed_over(capsys, option):
+    assert calibrate("--noise-multiplier", "1", option, "8") == 2
+    told = capsys.readouterr()
+    assert told.err == "error: --separation and --tree-rounds are about trees: choose --mechanism ftrl\n"
+    assert calibrate("--noise-multiplier", "4", "--mechanism", "ftrl", option, "8") == 0
+
+
 def test_asking_for_both_ways_at_once_is_a_usage_error(capsys):
     with pytest.raises(SystemExit) as refused:
         calibrate("--epsilon", "2", "--noise-multiplier", "1")

@@ -12,6 +12,8 @@ import pytest
 
 from models.corpus.generator import generate_calls
 from models.corpus.reader import write_calls
+from models.domain.privacy import PrivacyMode
+from models.domain.secure_aggregation import ThreatModel
 from simulations.__main__ import main
 from simulations.workspace import open_workspace
 
@@ -101,6 +103,13 @@ def test_a_base_detector_that_is_missing_is_refused(tmp_path, refused):
 )
 def test_settings_that_make_no_run_are_a_usage_error(arguments, refused):
     assert refused(*arguments)[0] == 2
+
+
+@pytest.mark.parametrize("privacy", [mode.value for mode in PrivacyMode if mode is not PrivacyMode.SECURE])
+@pytest.mark.parametrize("threat_model", list(ThreatModel))
+def test_a_threat_model_without_secure_sums_is_a_usage_error_and_not_passed_over(privacy, threat_model, refused):
+    code, line = refused("--privacy", privacy, "--threat-model", threat_model.value)
+    assert (code, line) == (2, f"error: --threat-model is about --privacy secure, not {privacy}")
 
 
 def test_a_folder_that_cant_be_made_is_refused(earlier, refused):
