@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fl_server.wording import SECURE_STATES_MORE
 from models.command import run_command
 from models.domain.privacy import Adversary, Mechanism, PersonPrivacy
 from models.errors import UsageError
@@ -28,6 +29,7 @@ def _calibrate(options: argparse.Namespace) -> None:
     # Heavy imports wait until the arguments are known to be good.
     from fl_server.commands import calibrate
 
+    _require_trees_for_their_options(options)
     privacy = PersonPrivacy(
         clip_norm=1.0,
         noise_multiplier=1.0 if options.noise_multiplier is None else options.noise_multiplier,
@@ -37,18 +39,17 @@ def _calibrate(options: argparse.Namespace) -> None:
         participations=options.participations,
         delta=options.delta,
         mechanism=Mechanism(options.mechanism),
-        **_tree_options(options),
+        separation=1 if options.separation is None else options.separation,
+        tree_rounds=32 if options.tree_rounds is None else options.tree_rounds,
     )
     calibrate(privacy, Adversary(options.adversary), options.epsilon, options.json)
 
 
-def _tree_options(options: argparse.Namespace) -> dict[str, int]:
-    """Return what was said of trees; refused where there are none, so that nobody believes it counted."""
-    said = {name: getattr(options, name) for name in ("separation", "tree_rounds")}
-    said = {name: value for name, value in said.items() if value is not None}
+def _require_trees_for_their_options(options: argparse.Namespace) -> None:
+    """Refuse what would be passed over, so that nobody believes that it counted."""
+    said = options.separation is not None or options.tree_rounds is not None
     if said and Mechanism(options.mechanism) is not Mechanism.FTRL:
         raise UsageError("--separation and --tree-rounds are about trees: choose --mechanism ftrl")
-    return said
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -66,7 +67,10 @@ def _orders(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fl_server", description="The training server.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_calibrate(commands.add_parser("calibrate", help="the noise that a privacy target needs, and back"))
+    calibrate = commands.add_parser(
+        "calibrate", help="the noise that a privacy target needs, and back", epilog=SECURE_STATES_MORE
+    )
+    _add_calibrate(calibrate)
     _add_status(commands.add_parser("status", help="what a run has done and spent"))
     _add_orders(
         commands.add_parser("orders", help="carry out what the API ordered, and keep the releases' signatures alive")

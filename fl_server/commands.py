@@ -11,6 +11,7 @@ from rich.table import Table
 from fl_server.calibration import Calibration, find_epsilon, find_noise
 from fl_server.checkpoint import last_round
 from fl_server.ledger import read_spending
+from fl_server.wording import SECURE_STATES_MORE
 from models.command import console, print_json
 from models.domain.privacy import Adversary, Mechanism, NeighbouringRelation, PersonPrivacy
 from models.errors import CheckpointError
@@ -79,7 +80,8 @@ def _calibration_table(found: Sequence[Calibration], privacy: PersonPrivacy, aga
     who = "those who see released models" if against is Adversary.RECIPIENTS else "a server that sees noised sums"
     amplifies = "amplified by Poisson sampling" if amplified(privacy, against) else "no amplification"
     title = f"One person against {who}: {privacy.rounds} rounds, delta {privacy.delta:g}, {amplifies}"
-    table = Table(title=title, title_justify="left")
+    secure = None if privacy.mechanism is Mechanism.FTRL else SECURE_STATES_MORE  # secure sums have no trees
+    table = Table(title=title, title_justify="left", caption=secure, caption_justify="left")
     for heading in ("accountant", "noise multiplier", "epsilon", "noise on the mean, in clipping norms"):
         table.add_column(heading, justify="left" if heading == "accountant" else "right")
     for each in found:

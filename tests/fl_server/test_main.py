@@ -78,6 +78,15 @@ def test_a_count_below_1_is_refused_by_its_name(capsys, count, given):
     assert capsys.readouterr().err == f"error: expected {count} of 1 or more, got {given}\n"
 
 
+def test_help_and_table_say_that_secure_sums_are_priced_otherwise(capsys):
+    with pytest.raises(SystemExit):
+        main(["calibrate", "--help"])
+    told = capsys.readouterr().out
+    assert calibrate("--noise-multiplier", "1") == 0
+    for shown in (told, capsys.readouterr().err):
+        assert "--privacy secure is priced by the sum's discrete noise and states more" in " ".join(shown.split())
+
+
 @pytest.mark.parametrize("option", ["--separation", "--tree-rounds"])
 def test_an_option_of_trees_without_trees_is_a_usage_error_and_not_passed_over(capsys, option):
     assert calibrate("--noise-multiplier", "1", option, "8") == 2
