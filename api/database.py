@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, Executable, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.errors import BadInputError, UnreachableError, UsageError
@@ -32,6 +33,7 @@ READER_MILLISECONDS = 500
 
 _CONNECTIONS = 40  # as many as the server has worker threads, so that none waits for a connection
 _WRITER = "sqlite_writer"  # execution option that holds the lock of this process's writers
+_FILE = "sqlite_file"  # device and inode of the file that a connection is to
 _BEGIN = "sqlite_begin"  # execution option of a connection that only reads
 _LOCKS = 0x48656172  # keeps our advisory locks apart from those of others on the same server
 _log = logging.getLogger("hearsay.api")
@@ -147,7 +149,8 @@ def require_current_schema(engine: Engine) -> None:
         BadInputError: They are of another revision.
         UnreachableError: The database can't be reached or opened.
     """
-    with _reachable(engine), transaction(engine, write=False) as connection:
+    hint = ": is it there? `python -m api migrate` makes it"
+    with _reachable(engine, hint), transaction(engine, write=False) as connection:
         revision = _revision(connection)
     expected = newest_revision()
     if revision != expected:
@@ -188,7 +191,9 @@ def _connect_sqlite(url: URL) -> Engine:
         connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000},
         execution_options={_WRITER: threading.Lock()},
     )
+    event.listen(engine, "do_connect", _require_file)
     event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "checkout", _require_same_file)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -203,7 +208,29 @@ def _make_private(path: Path) -> None:
         return  # the first transaction says in its own words what is wrong with the place
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _require_file(_dialect: object, _record: object, arguments: list[str], _options: object) -> None:
+    """Refuse a file that isn't there: SQLite would make an empty one. `migrate_database` alone makes files."""
+    if not Path(arguments[0]).is_file():
+        raise sqlite3.OperationalError("unable to open database file")
+
+
+def _require_same_file(_connection: object, record: Any, _proxy: object) -> None:
+    """Drop a connection to a file that was moved or deleted since: what it took would be acknowledged and lost."""
+    if _file_of(record.dbapi_connection) != record.info[_FILE]:
+        raise DisconnectionError
+
+
+def _file_of(connection: sqlite3.Connection) -> tuple[int, int] | None:
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    record.info[_FILE] = _file_of(connection)
     # The driver's own BEGIN comes too late and never takes the write lock: we send ours.
     connection.isolation_level = None
     for pragma in (
@@ -246,9 +273,9 @@ def _revision(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _reachable(engine: Engine) -> Iterator[None]:
+def _reachable(engine: Engine, hint: str = "") -> Iterator[None]:
     try:
         yield
     except DBAPIError:
         # The driver's own message may hold the address and the user's name.
-        raise UnreachableError(f"the {engine.dialect.name} database can't be reached or opened") from None
+        raise UnreachableError(f"the {engine.dialect.name} database can't be reached or opened{hint}") from None

@@ -93,7 +93,8 @@ def leave_api(home: Path) -> None:
     with _client(home) as client:
         client.leave()
     forget_membership(home)
-    console.print("the API holds nothing of this device any more", markup=False)
+    console.print("the API destroyed what it held of this device", markup=False)
+    console.print("its audit log keeps that a device of that random id was there", markup=False)
 
 
 def show_status(home: Path) -> None:

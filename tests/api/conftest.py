@@ -114,6 +114,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without any table."""
     if request.param == "sqlite":
+        (tmp_path / "bare.db").touch()
         yield f"sqlite:///{tmp_path}/bare.db"
         return
     url: str = request.getfixturevalue("postgresql_url")

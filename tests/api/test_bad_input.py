@@ -157,6 +157,26 @@ def test_a_locked_database_takes_nothing_and_the_same_report_is_taken_later(
     assert api.count("reports") == before[0] + 1
 
 
+def test_a_database_file_that_is_gone_takes_nothing_and_is_used_again_once_it_is_back(
+    make_api: Callable[[str], Api], tmp_path: Path
+) -> None:
+    url, file, away = f"sqlite:///{tmp_path}/gone.db", tmp_path / "gone.db", tmp_path / "away.db"
+    migrate_database(connect_database(url))
+    api = make_api(url)
+    device = api.enrolled(Purpose.STATISTICS)
+    api.engine.dispose()  # a log of its own would be left behind
+    assert api.connection.get("/readyz").status_code == 200
+    file.rename(away)
+    assert problem(api.connection.post("/v1/devices")) == (503, "database-unavailable")
+    assert problem(api.connection.get("/readyz")) == (503, "not-ready")
+    assert "api migrate" in api.connection.get("/readyz").text
+    with pytest.raises(UnreachableError):
+        device.send_report(report_of(api))
+    assert not file.exists()
+    away.rename(file)
+    assert device.send_report(report_of(api)).window == open_window(api.clock.now).name
+
+
 def test_a_full_disk_takes_nothing_and_what_was_acknowledged_is_there(
     make_api: Callable[[str], Api], tmp_path: Path
 ) -> None:
