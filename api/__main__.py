@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -174,18 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m api", description="The API of Hearsay.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    serving = commands.add_parser("serve", help="answer requests")
-    serving.add_argument("--host", default="127.0.0.1")
-    serving.add_argument("--port", type=_port, default=8443, help="0 takes any free one and says which")
-    serving.add_argument("--registry", type=Path, required=True, help="directory that fl_server publishes into")
-    serving.add_argument("--tls-cert", type=Path)
-    serving.add_argument("--tls-key", type=Path)
-    serving.add_argument("--plain-http", action="store_true", help="without TLS, on loopback only")
-    serving.add_argument("--proxy", metavar="ADDRESS", help="believe X-Forwarded-For of the proxy at this address")
-    serving.add_argument(
-        "--stop-with-input", action="store_true", help="stop when standard input ends, as it does with its parent"
-    )
-    serving.set_defaults(run=_serve)
+    serving = _add_serving(commands)
 
     migrating = commands.add_parser("migrate", help="bring the database up to date and make absent keys")
     migrating.set_defaults(run=_migrate)
@@ -223,6 +213,22 @@ def _parser() -> argparse.ArgumentParser:
     for command in (serving, migrating, creating, rotating):
         command.add_argument("--keys", type=Path, required=True, help="directory of the secret keys")
     return parser
+
+
+def _add_serving(commands: Any) -> argparse.ArgumentParser:
+    serving: argparse.ArgumentParser = commands.add_parser("serve", help="answer requests")
+    serving.add_argument("--host", default="127.0.0.1")
+    serving.add_argument("--port", type=_port, default=8443, help="0 takes any free one and says which")
+    serving.add_argument("--registry", type=Path, required=True, help="directory that fl_server publishes into")
+    serving.add_argument("--tls-cert", type=Path)
+    serving.add_argument("--tls-key", type=Path)
+    serving.add_argument("--plain-http", action="store_true", help="without TLS, on loopback only")
+    serving.add_argument("--proxy", metavar="ADDRESS", help="believe X-Forwarded-For of the proxy at this address")
+    serving.add_argument(
+        "--stop-with-input", action="store_true", help="stop when standard input ends, as it does with its parent"
+    )
+    serving.set_defaults(run=_serve)
+    return serving
 
 
 if __name__ == "__main__":
