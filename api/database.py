@@ -202,7 +202,7 @@ def _make_private(path: Path) -> None:
     """Make an absent or empty database file for its owner alone; SQLite gives its log beside it the same mode."""
     try:
         path.touch(mode=0o600)
-        if path.stat().st_size == 0:  # opening a database that isn't there leaves an empty file, which all may read
+        if path.stat().st_size == 0:  # made beforehand, by a tool that left it open to all
             path.chmod(0o600)
     except OSError:
         return  # the first transaction says in its own words what is wrong with the place

@@ -76,8 +76,7 @@ def build_secure_client_app(
 
     @app.query(_action(SecureStage.SHARES))
     def shares(message: Message, context: Context) -> Message:
-        machine = _machine(rounds, context)
-        return _answer(message, wire.write_shared(machine.share(wire.read_roster(_said(message)))))
+        return _answer(message, wire.write_shared(_machine(rounds, context).share(wire.read_roster(_said(message)))))
 
     @app.train(_action(SecureStage.MASKED))
     def masked(message: Message, context: Context) -> Message:
@@ -87,8 +86,7 @@ def build_secure_client_app(
         admission = guard.admit(device, opened.task, load_calls(device), _end_of(message))
         words, norm = _train(model, opened, admission, device)
         context.state[OWN_ROUND] = MetricRecord({"norm": norm})
-        vector = machine.mask(wire.read_boxes(_said(message)), digest_model(model), words)
-        return Message(RecordDict({UPDATE: ArrayRecord({wire.MASKED: Array(vector)})}), reply_to=message)
+        return _update(message, machine.mask(wire.read_boxes(_said(message)), digest_model(model), words))
 
     @app.query(_action(SecureStage.SURVIVORS))
     def survivors(message: Message, context: Context) -> Message:
@@ -149,6 +147,10 @@ def _action(stage: SecureStage) -> str:
 
 def _said(message: Message) -> ConfigRecord:
     return message.content.config_records[SECURE]
+
+
+def _update(message: Message, masked: NDArray[np.uint32]) -> Message:
+    return Message(RecordDict({UPDATE: ArrayRecord({wire.MASKED: Array(masked)})}), reply_to=message)
 
 
 def _answer(message: Message, values: wire.Values) -> Message:
