@@ -17,7 +17,9 @@ _LARGEST_LOGIT = 30.0
 def calibrate_logits(logits: ArrayLike, calibration: Calibration) -> NDArray[np.float64]:
     """Return calibrated scores (0 to 1, finite) for logits of any shape: sigmoid(slope * logit + offset)."""
     scaled = calibration.slope * np.asarray(logits, dtype=np.float64) + calibration.offset
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(scaled, -_LARGEST_LOGIT, _LARGEST_LOGIT))))
+    # Not np.clip: for the one logit of a call it takes longer than all the rest.
+    cut = np.minimum(np.maximum(scaled, -_LARGEST_LOGIT), _LARGEST_LOGIT)
+    return np.asarray(1.0 / (1.0 + np.exp(-cut)))
 
 
 def decide(score: float, thresholds: Thresholds) -> Verdict:

@@ -30,10 +30,13 @@ def select_key_tokens(words: Sequence[str], attention: ArrayLike, most: int = MO
     heard: dict[str, float] = {}
     for word, weight in zip(words, np.asarray(attention, dtype=np.float64).tolist(), strict=True):
         heard[word] = heard.get(word, 0.0) + weight
-    forms: dict[str, dict[str, float]] = {}
+    totals: dict[str, float] = {}
+    strongest_forms: dict[str, str] = {}
     for word, weight in heard.items():
         if len(word) <= LONGEST_KEY_TOKEN and (stem := meaningful_stem(word)):
-            forms.setdefault(stem, {})[word] = weight
+            totals[stem] = totals.get(stem, 0.0) + weight
+            if weight > heard[strongest_forms.setdefault(stem, word)]:
+                strongest_forms[stem] = word
     # Sorting is stable and dictionaries keep the order of first places, so ties go by place.
-    strongest = sorted(forms.values(), key=lambda own_forms: -sum(own_forms.values()))[:most]
-    return tuple(max(own_forms, key=lambda form: own_forms[form]) for own_forms in strongest)
+    strongest = sorted(totals, key=totals.__getitem__, reverse=True)[:most]
+    return tuple(strongest_forms[stem] for stem in strongest)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,11 @@ class OnnxDetector:
     def calibration(self) -> Calibration:
         """From logit to score."""
         return self.card.calibration
+
+    @cached_property
+    def silence(self) -> State:
+        """The state of one call in which nothing was said yet; shared by all listeners, and never written to."""
+        return self.first_state(1)
 
     def begin(self) -> Listener:
         """Return a listener for one call."""
@@ -183,7 +189,7 @@ class Listener:
 
     def __init__(self, detector: OnnxDetector) -> None:
         self._detector = detector
-        self._state = detector.first_state(1)
+        self._state = detector.silence
         self._energies: list[NDArray[np.float32]] = []
         self._logit: float | None = None
 

@@ -5,12 +5,11 @@ They are listed in ``empty_words.toml``, written for this project.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
 
 _SHORTEST_STEM = 2
-_NO_SYLLABLE = re.compile(r"[ㄱ-ㅎㅏ-ㅣ]+")
+_NO_SYLLABLE = frozenset(map(chr, range(ord("ㄱ"), ord("ㅣ") + 1)))
 
 
 def _read_words() -> dict[str, frozenset[str]]:
@@ -22,12 +21,16 @@ _WORDS = _read_words()
 _DRAWN_OUT, _ENDINGS, _MEANINGFUL_ALONE = (_WORDS.pop(name) for name in ("drawn_out", "endings", "meaningful_alone"))
 _CONJUNCTIONS = _WORDS["conjunctions"]
 _EMPTY = frozenset[str]().union(*_WORDS.values())
-_ENDING_SIZES = sorted({len(ending) for ending in _ENDINGS}, reverse=True)
+_ENDING_SIZES = {
+    last: sorted({len(ending) for ending in _ENDINGS if ending[-1] == last}, reverse=True)
+    for last in {ending[-1] for ending in _ENDINGS}
+}
+"""By their last syllable: most words end in one that no particle ends in."""
 
 
 def stem_of(word: str) -> str:
     """Return a word without the particle at its end, the longest there is, where enough of a word remains."""
-    for size in _ENDING_SIZES:
+    for size in _ENDING_SIZES.get(word[-1:], ()):
         if word[-size:] in _ENDINGS:
             stem = word[:-size]
             if len(stem) >= _SHORTEST_STEM or stem in _MEANINGFUL_ALONE:
@@ -51,5 +54,6 @@ def joins_sentences(word: str) -> bool:
 
 
 def _is_a_sound(word: str) -> bool:
-    drawn_out = word[0] in _DRAWN_OUT and word.count(word[0]) == len(word)
-    return drawn_out or _NO_SYLLABLE.fullmatch(word) is not None
+    if word[0] in _DRAWN_OUT:
+        return word.count(word[0]) == len(word)
+    return word[0] in _NO_SYLLABLE and all(letter in _NO_SYLLABLE for letter in word)
