@@ -2,9 +2,9 @@
 // Python. It runs on onnxruntime-node and onnxruntime-web, which the caller brings along. Text stays where it is: this
 // file opens no connection.
 
-const FORMAT = "hearsay-detector/2";
+const FORMAT = "hearsay-detector/3";
 const OPSET = 17;
-const STATE = ["h", "c", "attention_max", "attention_sum", "attention_hidden"];
+const STATE = ["h", "c", "attention", "pooled"];
 const NOTHING_HEARD = -1e9;
 const EVEN_SCORE = 0.5;
 const LARGEST_LOGIT = 30;
@@ -109,11 +109,10 @@ export class Detector {
   /** The state of a call in which nothing was said yet. */
   firstState() {
     const { hidden } = this.metadata;
-    const sizes = { h: [1, 1, hidden], c: [1, 1, hidden], attention_max: [1, 1], attention_sum: [1, 1],
-      attention_hidden: [1, hidden] };
+    const sizes = { h: [1, 1, hidden], c: [1, 1, hidden], attention: [1, 1], pooled: [1, 1, hidden] };
     return Object.fromEntries(STATE.map((name) => {
       const values = new Float32Array(sizes[name].reduce((a, b) => a * b));
-      return [name, new this.#ort.Tensor("float32", values.fill(name === "attention_max" ? NOTHING_HEARD : 0), sizes[name])];
+      return [name, new this.#ort.Tensor("float32", values.fill(name === "attention" ? NOTHING_HEARD : 0), sizes[name])];
     }));
   }
 
@@ -129,7 +128,6 @@ export class Detector {
     ids.forEach((each, row) => flat.set(each, row * width));
     const found = await this.#session.run({
       ids: new this.#ort.Tensor("int32", flat, [1, ids.length, width]),
-      lengths: new this.#ort.Tensor("int32", Int32Array.of(ids.length), [1]),
       ...state,
     });
     const next = Object.fromEntries(STATE.map((name) => [name, found[`next_${name}`]]));

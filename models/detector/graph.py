@@ -1,7 +1,8 @@
 """The detector as an ONNX graph, built node by node: no exporter stands between the weights and the file.
 
 B calls, T words, M n-grams of a word, D dimensions, H hidden units. Inputs and outputs are listed in `INPUTS` and
-`OUTPUTS`. A growing call is fed piece by piece: the LSTM's state and the running sums of the attention go in and out.
+`OUTPUTS`. A growing call is fed piece by piece: the LSTM's state and the attention's go in and out. The calls of a run
+have equally many words, so that nothing is masked: a phone judges one call at a time, and every node costs it.
 """
 
 from __future__ import annotations
@@ -72,11 +73,10 @@ def build_graph(trained: TrainedDetector, *, int8: bool) -> ModelProto:
 
 def _inputs() -> list[ValueInfoProto]:
     ids = helper.make_tensor_value_info("ids", TensorProto.INT32, ["B", "T", "M"])
-    lengths = helper.make_tensor_value_info("lengths", TensorProto.INT32, ["B"])
     state = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in state_shapes(HIDDEN).items()
     ]
-    return [ids, lengths, *state]
+    return [ids, *state]
 
 
 def _outputs(trained: TrainedDetector) -> list[ValueInfoProto]:
@@ -125,21 +125,18 @@ def _add_embedding(graph: _Graph, trained: TrainedDetector) -> str:
     graph.constant("table", trained.embedding.rows)
     graph.constant("scales", trained.embedding.scales)
     graph.constant("one", np.float32(1))
-    graph.constant("padding", np.int32(0))
     graph.constant("axis_1", np.array([1]))
     graph.constant("axis_2", np.array([2]))
-    graph.constant("axis_m", np.array([-1]))
     by_time = graph.add("Transpose", ["ids"], "ids_by_time", perm=[1, 0, 2])  # (T, B, M)
     rows = graph.add("Cast", [graph.add("Gather", ["table", by_time], "rows_int8")], "rows", to=TensorProto.FLOAT)
-    scales = graph.add(
-        "Cast", [graph.add("Gather", ["scales", by_time], "row_scales_fp16")], "row_scales", to=TensorProto.FLOAT
-    )
-    padded = graph.add("Equal", [by_time, "padding"], "padded")
-    spoken = graph.add("Cast", [graph.add("Not", [padded], "not_padded")], "spoken_ngrams", to=TensorProto.FLOAT)
-    counts = graph.add("ReduceSum", [spoken, "axis_m"], "ngram_counts", keepdims=1)  # (T, B, 1)
-    shares = graph.add("Div", [scales, graph.add("Max", [counts, "one"], "at_least_one")], "ngram_shares")
-    lying = graph.add("Unsqueeze", [shares, "axis_2"], "ngram_shares_row")  # (T, B, 1, M)
-    return graph.add("Squeeze", [graph.add("MatMul", [lying, rows], "word_rows"), "axis_2"], "embedded")
+    single = graph.add("Cast", ["scales"], "scales_fp32", to=TensorProto.FLOAT)
+    scales = graph.add("Gather", [single, by_time], "row_scales")
+    lying = graph.add("Unsqueeze", [scales, "axis_2"], "row_scales_row")  # (T, B, 1, M)
+    sums = graph.add("Squeeze", [graph.add("MatMul", [lying, rows], "word_rows"), "axis_2"], "word_sums")  # (T, B, D)
+    spoken = graph.add("Sign", [by_time], "spoken_ngrams")  # ids are positive, but for the padding's
+    counts = graph.add("ReduceSum", [spoken, "axis_2"], "ngram_counts_int32", keepdims=1)  # (T, B, 1)
+    at_least = graph.add("Cast", [counts], "ngram_counts", to=TensorProto.FLOAT)
+    return graph.add("Div", [sums, graph.add("Max", [at_least, "one"], "at_least_one")], "embedded")
 
 
 def _add_lstm(graph: _Graph, trained: TrainedDetector, embedded: str, *, int8: bool) -> str:
@@ -150,7 +147,7 @@ def _add_lstm(graph: _Graph, trained: TrainedDetector, embedded: str, *, int8: b
         _add_matrix(graph, "W", reorder_gates(weights["lstm.weight_ih_l0"]), int8=int8),
         _add_matrix(graph, "R", reorder_gates(weights["lstm.weight_hh_l0"]), int8=int8),
         graph.constant("biases", _biases(trained)),
-        "lengths",
+        "",
         "h",
         "c",
     ]
@@ -183,42 +180,21 @@ def _add_matrix(graph: _Graph, name: str, matrix: NDArray[np.float32], *, int8: 
 
 
 def _add_attention(graph: _Graph, trained: TrainedDetector, hidden: str) -> None:
-    """Fold the words' attention into the running sums, by the largest energy so far, and give logit and energies."""
+    """Pool the words so far as one more word, its energy the logarithm of all their weights; give logit and energies.
+
+    The attention's bias is left out: it adds the same to every energy, which changes no share.
+    """
     weights = trained.parameters
-    graph.constant("attention", weights["head.attention.weight"].T)
-    graph.constant("output", weights["head.output.weight"].T)
-    graph.constant("far_below", np.float32(-1e9))
-    graph.constant("tiny", np.float32(_TINY))
-    projected = graph.add("Squeeze", [graph.add("MatMul", [hidden, "attention"], "projected"), "axis_2"], "energies_0")
-    energies = graph.add(
-        "Add", [projected, graph.constant("attention_bias", weights["head.attention.bias"])], "energies"
-    )
-    masked = graph.add("Where", [_add_spoken(graph), energies, "far_below"], "masked_energies")  # (B, T)
-    in_piece = graph.add("ReduceMax", [masked], "piece_max", axes=[1], keepdims=1)
-    largest = graph.add("Max", [in_piece, "attention_max"], "next_attention_max")  # (B, 1)
-    shares = graph.add("Exp", [graph.add("Sub", [masked, largest], "below_max")], "piece_weights")
-    faded = graph.add("Exp", [graph.add("Sub", ["attention_max", largest], "max_moved")], "faded")
-    piece_sum = graph.add("ReduceSum", [shares, "axis_1"], "piece_sum", keepdims=1)
-    kept_sum = graph.add("Mul", ["attention_sum", faded], "kept_sum")
-    total = graph.add("Add", [kept_sum, piece_sum], "next_attention_sum")
-    lying = graph.add("Unsqueeze", [shares, "axis_1"], "piece_weights_row")  # (B, 1, T)
-    piece_hidden = graph.add(
-        "Squeeze", [graph.add("MatMul", [lying, hidden], "piece_hidden_row"), "axis_1"], "piece_hidden"
-    )
-    kept_hidden = graph.add("Mul", ["attention_hidden", faded], "kept_hidden")
-    summed = graph.add("Add", [kept_hidden, piece_hidden], "next_attention_hidden")  # (B, H)
-    pooled = graph.add("Div", [summed, graph.add("Max", [total, "tiny"], "safe_sum")], "pooled")
-    logit = graph.add("Squeeze", [graph.add("MatMul", [pooled, "output"], "logit_0"), "axis_1"], "logit_1")
+    graph.constant("attention_weights", weights["head.attention.weight"].T)
+    graph.constant("output_weights", weights["head.output.weight"].T)
+    graph.constant("axes_1_2", np.array([1, 2]))
+    projected = graph.add("MatMul", [hidden, "attention_weights"], "energies_column")
+    energies = graph.add("Squeeze", [projected, "axis_2"], "energies")  # (B, T)
+    all_energies = graph.add("Concat", ["attention", energies], "all_energies", axis=1)  # (B, 1 + T)
+    graph.add("ReduceLogSumExp", [all_energies], "next_attention", axes=[1], keepdims=1)
+    shares = graph.add("Softmax", [all_energies], "shares", axis=-1)
+    lying = graph.add("Unsqueeze", [shares, "axis_1"], "shares_row")  # (B, 1, 1 + T)
+    all_hidden = graph.add("Concat", ["pooled", hidden], "all_hidden", axis=1)  # (B, 1 + T, H)
+    pooled = graph.add("MatMul", [lying, all_hidden], "next_pooled")  # (B, 1, H)
+    logit = graph.add("Squeeze", [graph.add("MatMul", [pooled, "output_weights"], "logit_0"), "axes_1_2"], "logit_1")
     graph.add("Add", [logit, graph.constant("output_bias", weights["head.output.bias"])], "logit")
-
-
-def _add_spoken(graph: _Graph) -> str:
-    """Tell words from padding on the right: (B, T)."""
-    graph.constant("zero", np.int64(0))
-    graph.constant("step", np.int64(1))
-    graph.constant("axis_0", np.array([0]))
-    size = graph.add("Shape", ["ids"], "word_count_1", start=1, end=2)
-    count = graph.add("Squeeze", [size, "axis_0"], "word_count")
-    places = graph.add("Range", ["zero", count, "step"], "places")  # (T,)
-    lengths = graph.add("Cast", ["lengths"], "lengths_int64", to=TensorProto.INT64)
-    return graph.add("Less", [places, graph.add("Unsqueeze", [lengths, "axis_1"], "lengths_column")], "spoken")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-FORMAT = "hearsay-detector/2"
+FORMAT = "hearsay-detector/3"
 """Format of an exported directory."""
 
 OPSET = 17
 IR_VERSION = 8
 """Read by ONNX Runtime from 1.12 on, so that old phones' runtimes can."""
 
-STATE = ("h", "c", "attention_max", "attention_sum", "attention_hidden")
-"""State of a growing call, in and (as ``next_...``) out. It begins with zeros; ``attention_max`` with
+STATE = ("h", "c", "attention", "pooled")
+"""State of a growing call, in and (as ``next_...``) out: the LSTM's, the logarithm of the sum of all words' weights
+(exponentials of their energies), and their hidden states pooled by these. It begins with zeros; ``attention`` with
 `NOTHING_HEARD`."""
 
 NOTHING_HEARD = -1e9
@@ -29,7 +30,7 @@ ZERO_IF_FINITE = "zero_if_finite"
 """Output that is 0 where all numbers of the graph are finite, else NaN. Scores don't show it: ONNX Runtime's LSTM
 clamps a NaN."""
 
-INPUTS = ("ids", "lengths", *STATE)
+INPUTS = ("ids", *STATE)
 NEXT_STATE = tuple(f"next_{name}" for name in STATE)
 OUTPUTS = ("logit", "energies", *NEXT_STATE, TABLE_SHAPE, NGRAM_SCHEME, ZERO_IF_FINITE)
 
@@ -52,7 +53,6 @@ def state_shapes(hidden: int) -> dict[str, list[str | int]]:
     return {
         "h": [1, "B", hidden],
         "c": [1, "B", hidden],
-        "attention_max": ["B", 1],
-        "attention_sum": ["B", 1],
-        "attention_hidden": ["B", hidden],
+        "attention": ["B", 1],
+        "pooled": ["B", 1, hidden],
     }

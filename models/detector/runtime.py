@@ -1,7 +1,7 @@
 """The released detector on the device: ONNX Runtime and NumPy, no torch.
 
 B calls, T words, M n-grams of a word, H hidden units. A call is heard word by word: what was heard is kept as the
-LSTM's state and three running sums of the attention, never as words, and no word is fed twice.
+LSTM's state and the attention's, never as words, and no word is fed twice.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from models.detector.onnx_contract import (
 )
 from models.domain.release import Calibration, Thresholds
 from models.errors import ModelFileError
-from models.text.ngrams import PADDING, encode_words
+from models.text.ngrams import encode_words
 
 _WORDS_AT_ONCE = 256
 """Words of a call in one run: bounds memory however long the call."""
@@ -44,7 +44,7 @@ _WORDS_AT_ONCE = 256
 _CALLS_AT_ONCE = 32
 
 State = tuple[NDArray[np.float32], ...]
-"""h, c and the attention's running sums, as in `STATE`."""
+"""As in `STATE`."""
 
 
 @dataclass(frozen=True)
@@ -124,36 +124,36 @@ class OnnxDetector:
     def _judge(self, calls: Sequence[Sequence[str]]) -> NDArray[np.float64]:
         """Return logits (B,) of calls in order of length, piece by piece; a call that has ended leaves the batch."""
         logits = np.zeros(len(calls))
-        state, ended = self.first_state(len(calls)), 0
-        for at in range(0, len(calls[-1]), _WORDS_AT_ONCE):
-            before, ended = ended, sum(len(words) <= at for words in calls)
+        state, heard, ended = self.first_state(len(calls)), 0, 0
+        while ended < len(calls):
+            until = min(heard + _WORDS_AT_ONCE, len(calls[ended]))
+            logits[ended:], _, state = self.run([words[heard:until] for words in calls[ended:]], state)
+            leaving = sum(len(words) == until for words in calls[ended:])
             state = tuple(
-                part[:, ended - before :] if name in ("h", "c") else part[ended - before :]
+                part[:, leaving:] if name in ("h", "c") else part[leaving:]
                 for name, part in zip(STATE, state, strict=True)
             )
-            pieces = [words[at : at + _WORDS_AT_ONCE] for words in calls[ended:]]
-            logits[ended:], _, state = self.run(pieces, state)
+            heard, ended = until, ended + leaving
         return logits
 
     def first_state(self, calls: int) -> State:
         """Return the state of calls in which nothing was said yet."""
         shapes = state_shapes(self.card.hidden)
         sizes = [[calls if side == "B" else int(side) for side in shapes[name]] for name in STATE]
-        starts = [NOTHING_HEARD if name == "attention_max" else 0.0 for name in STATE]
+        starts = [NOTHING_HEARD if name == "attention" else 0.0 for name in STATE]
         return tuple(np.full(size, start, dtype=np.float32) for size, start in zip(sizes, starts, strict=True))
 
     def run(
         self, pieces: Sequence[Sequence[str]], state: State
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], State]:
-        """Feed the next words of B calls, at least one each.
+        """Feed the next words of B calls, equally many of each and at least one.
 
         Returns:
             Logits (B,) of all that was heard so far, energies (B, T) of these words' attention, and the next state.
         """
-        lengths = np.array([len(words) for words in pieces], dtype=np.int32)
         flat = encode_words([word for words in pieces for word in words], self.card.scheme)
-        ids = flat[np.newaxis] if len(pieces) == 1 else _lay_out(flat, lengths)  # (B, T, M)
-        feeds = {"ids": ids, "lengths": lengths, **dict(zip(STATE, state, strict=True))}
+        ids = flat.reshape(len(pieces), -1, flat.shape[1])  # (B, T, M)
+        feeds = {"ids": ids, **dict(zip(STATE, state, strict=True))}
         logit, energies, *following = self.session.run(["logit", "energies", *NEXT_STATE], feeds)
         return logit, energies, tuple(following)
 
@@ -176,7 +176,7 @@ class OnnxDetector:
 
     def _look_inside(self) -> list[NDArray[Any]]:
         """Return what the graph says of itself: the table's shape, the scheme, and zero if all numbers are finite."""
-        feeds: dict[str, NDArray[Any]] = {"ids": np.zeros((1, 1, 1), np.int32), "lengths": np.ones(1, np.int32)}
+        feeds: dict[str, NDArray[Any]] = {"ids": np.zeros((1, 1, 1), np.int32)}
         feeds |= dict(zip(STATE, self.first_state(1), strict=True))
         try:
             return list(self.session.run([TABLE_SHAPE, NGRAM_SCHEME, ZERO_IF_FINITE], feeds))
@@ -215,13 +215,6 @@ class Listener:
         energies = np.concatenate(self._energies).astype(np.float64)
         weights = np.exp(energies - energies.max())
         return np.asarray(weights / weights.sum())
-
-
-def _lay_out(flat: NDArray[np.int32], lengths: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the words' ids (words of all calls, M) by call (B, T, M), padded on the right."""
-    ids = np.full((len(lengths), int(lengths.max()), flat.shape[1]), PADDING, dtype=np.int32)
-    ids[np.arange(ids.shape[1]) < lengths[:, np.newaxis]] = flat
-    return ids
 
 
 def _pieces(words: Sequence[str]) -> Iterator[Sequence[str]]:

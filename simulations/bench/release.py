@@ -79,7 +79,7 @@ def _latencies(trained: TrainedDetector, detector: OnnxDetector, heard: list[lis
     """Return the rows of one call at a time, each time another one: a device hears none twice."""
     network, scheme = trained.build_network(), detector.card.scheme
     feeds: dict[str, NDArray[Any]] = dict(zip(STATE, detector.first_state(1), strict=True))
-    feeds |= {"ids": encode_words(heard[0], scheme)[np.newaxis], "lengths": np.array([WORDS], np.int32)}
+    feeds["ids"] = encode_words(heard[0], scheme)[np.newaxis]
     embedded = index_words(heard[:1], [0], trained.embedding).embed()
     texts = [" ".join(words) for words in heard]
 

@@ -83,7 +83,7 @@ DAMAGES: dict[str, Damage] = {
     "an LSTM scale is NaN": lambda model, _: constant(model, "R_scales", with_one(7, np.nan)),
     "a bias is NaN": lambda model, _: constant(model, "biases", with_one(5, np.nan)),
     "the output's bias is NaN": lambda model, _: constant(model, "output_bias", with_one(0, np.nan)),
-    "an attention weight is NaN": lambda model, _: constant(model, "attention", with_one(9, np.nan)),
+    "an attention weight is NaN": lambda model, _: constant(model, "attention_weights", with_one(9, np.nan)),
 }
 
 
