@@ -20,12 +20,13 @@ def _read_words() -> dict[str, frozenset[str]]:
 _WORDS = _read_words()
 _DRAWN_OUT, _ENDINGS, _MEANINGFUL_ALONE = (_WORDS.pop(name) for name in ("drawn_out", "endings", "meaningful_alone"))
 _CONJUNCTIONS = _WORDS["conjunctions"]
+_BEGIN_A_SOUND = _DRAWN_OUT | _NO_SYLLABLE
 _EMPTY = frozenset[str]().union(*_WORDS.values())
 _ENDING_SIZES = {
     last: sorted({len(ending) for ending in _ENDINGS if ending[-1] == last}, reverse=True)
     for last in {ending[-1] for ending in _ENDINGS}
 }
-"""By their last syllable: most words end in one that no particle ends in."""
+"""By their last syllable: most words end in one that no ending ends in."""
 
 
 def stem_of(word: str) -> str:
@@ -45,7 +46,7 @@ def meaningful_stem(word: str) -> str | None:
     stem = stem_of(word)
     if len(stem) == 1:
         return stem if stem in _MEANINGFUL_ALONE else None
-    return None if stem in _EMPTY or _is_a_sound(word) else stem
+    return None if stem in _EMPTY or (word[0] in _BEGIN_A_SOUND and _is_a_sound(word)) else stem
 
 
 def joins_sentences(word: str) -> bool:
@@ -54,6 +55,4 @@ def joins_sentences(word: str) -> bool:
 
 
 def _is_a_sound(word: str) -> bool:
-    if word[0] in _DRAWN_OUT:
-        return word.count(word[0]) == len(word)
-    return word[0] in _NO_SYLLABLE and all(letter in _NO_SYLLABLE for letter in word)
+    return word.count(word[0]) == len(word) if word[0] in _DRAWN_OUT else _NO_SYLLABLE.issuperset(word)

@@ -134,7 +134,9 @@ def _hash_ngrams(text: str, spans: NDArray[np.intp], characters: int) -> NDArray
     shape = int(sizes.max(initial=0)), len(signed) - len(after)
     hashes = np.empty(shape, dtype=np.uint32)  # after each number of bytes, from every byte
     value: NDArray[np.uint32] | np.uint32 = np.uint32(_FNV_OFFSET)
+    prime = np.uint32(_FNV_PRIME)
     for taken, row in enumerate(hashes):
         np.bitwise_xor(value, ahead[taken : taken + len(row)], out=row)
-        value = np.multiply(row, np.uint32(_FNV_PRIME), out=row)
+        row *= prime
+        value = row
     return np.asarray(hashes.ravel().take((sizes - 1) * hashes.shape[1] + starts))
