@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -30,6 +31,7 @@ from models.text.ngrams import encode_words, ngram_ids
 from simulations.bench.row import Row, compare, median_seconds, print_rows
 
 WORDS, REPEATS = 107, 200
+PAUSE_SECONDS, PAUSED_REPEATS = 0.01, 60
 STARTS = 9
 MEGABYTE = 1e6
 
@@ -108,11 +110,36 @@ def _latencies(trained: TrainedDetector, detector: OnnxDetector, heard: list[lis
             _in_turn(in_torch, texts),
         ),
     }
-    return [_latency(name, *timed) for name, timed in peers.items()]
+    in_turns = [_latency(name, *timed) for name, timed in peers.items()]
+    return [
+        *in_turns,
+        *(_by_itself(name, *peers[name]) for name in ("network", "text_to_verdict")),
+        _after_pauses(*peers["text_to_verdict"]),
+    ]
 
 
 def _latency(name: str, peer: str, ours: Callable[[], object], theirs: Callable[[], object]) -> Row:
-    value, peer_value = median_seconds([ours, theirs], REPEATS)
+    """Return the row of two that take turns: each finds the caches full of the other's."""
+    return _row(name, peer, *median_seconds([ours, theirs], REPEATS))
+
+
+def _by_itself(name: str, peer: str, ours: Callable[[], object], theirs: Callable[[], object]) -> Row:
+    """Return the row of two of which each works call after call, as a server or a replay does."""
+    value, peer_value = (median_seconds([work], REPEATS)[0] for work in (ours, theirs))
+    return _row(f"{name}_by_itself", peer, value, peer_value)
+
+
+def _after_pauses(peer: str, ours: Callable[[], object], theirs: Callable[[], object]) -> Row:
+    """Return the row of two that wait before each call, as a phone does that listens to one call."""
+
+    def wait() -> None:
+        time.sleep(PAUSE_SECONDS)
+
+    _, value, _, peer_value = median_seconds([wait, ours, wait, theirs], PAUSED_REPEATS)
+    return _row("text_to_verdict_after_pauses", peer, value, peer_value)
+
+
+def _row(name: str, peer: str, value: float, peer_value: float) -> Row:
     return compare(f"release_{name}_t{WORDS}", "ms", 1e3 * value, peer, 1e3 * peer_value)
 
 
