@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -68,7 +68,7 @@ class EvidenceFinder:
 
     def __init__(self) -> None:
         self._lexicon = load_lexicon()
-        self._counts: Counter[Evidence] = Counter()
+        self._counts: defaultdict[Evidence, int] = defaultdict(int)
         self._open = ""
         self._open_starts: list[int] = []
 
@@ -81,11 +81,11 @@ class EvidenceFinder:
         starts = [*self._open_starts, *accumulate(map(len, words), initial=len(self._open))][:-1]
         spoken = " ".join(words)
         for pattern, evidence in self._lexicon.inside:
-            if times := spoken.count(pattern):
-                self._counts[evidence] += times
+            if pattern in spoken:
+                self._counts[evidence] += spoken.count(pattern)
         # A pattern may go on in words that are yet to come: its beginning waits until it can't.
         settled = bisect_right(starts, len(text) - self._lexicon.longest)
-        self._counts.update(self._beginning(text, starts[:settled]))
+        self._count_beginning(text, starts[:settled], self._counts)
         kept_from = starts[settled] if settled < len(starts) else len(text)
         self._open, self._open_starts = text[kept_from:], [start - kept_from for start in starts[settled:]]
 
@@ -93,17 +93,17 @@ class EvidenceFinder:
     def found(self) -> tuple[Evidence, ...]:
         """What was found so far, the most frequent first; equally frequent kinds go by the lexicon's order."""
         counts = self._counts.copy()
-        counts.update(self._beginning(self._open, self._open_starts))
+        self._count_beginning(self._open, self._open_starts, counts)
         return tuple(sorted(counts, key=lambda evidence: (-counts[evidence], evidence.rank)))
 
-    def _beginning(self, text: str, starts: Sequence[int]) -> list[Evidence]:
+    def _count_beginning(self, text: str, starts: Sequence[int], counts: defaultdict[Evidence, int]) -> None:
         patterns = self._lexicon.beginning
-        return [
-            evidence
-            for start in starts
-            for pattern, evidence in patterns.get(text[start : start + _KEY_LETTERS], ())
-            if text.startswith(pattern, start)
-        ]
+        for start in starts:
+            key = text[start : start + _KEY_LETTERS]
+            if key in patterns:
+                for pattern, evidence in patterns[key]:
+                    if text.startswith(pattern, start):
+                        counts[evidence] += 1
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ class OnnxDetector:
         Returns:
             Logits (B,) of all that was heard so far, energies (B, T) of these words' attention, and the next state.
         """
-        flat = encode_words([word for words in pieces for word in words], self.card.scheme)
+        flat = encode_words([*chain.from_iterable(pieces)], self.card.scheme)
         ids = flat.reshape(len(pieces), -1, flat.shape[1])  # (B, T, M)
         feeds = {"ids": ids, **dict(zip(STATE, state, strict=True))}
         logit, energies, *following = self.session.run(["logit", "energies", *NEXT_STATE], feeds)
