@@ -129,8 +129,9 @@ def _add_embedding(graph: _Graph, trained: TrainedDetector) -> str:
     graph.constant("axis_2", np.array([2]))
     by_time = graph.add("Transpose", ["ids"], "ids_by_time", perm=[1, 0, 2])  # (T, B, M)
     rows = graph.add("Cast", [graph.add("Gather", ["table", by_time], "rows_int8")], "rows", to=TensorProto.FLOAT)
-    single = graph.add("Cast", ["scales"], "scales_fp32", to=TensorProto.FLOAT)
-    scales = graph.add("Gather", [single, by_time], "row_scales")
+    scales = graph.add(
+        "Cast", [graph.add("Gather", ["scales", by_time], "row_scales_fp16")], "row_scales", to=TensorProto.FLOAT
+    )
     lying = graph.add("Unsqueeze", [scales, "axis_2"], "row_scales_row")  # (T, B, 1, M)
     sums = graph.add("Squeeze", [graph.add("MatMul", [lying, rows], "word_rows"), "axis_2"], "word_sums")  # (T, B, D)
     spoken = graph.add("Sign", [by_time], "spoken_ngrams")  # ids are positive, but for the padding's
