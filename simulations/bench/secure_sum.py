@@ -1,4 +1,4 @@
-"""Secure sums of 93,826 parameters a device, a fifth of the devices lost at all stages: server, device and upload.
+"""Secure sums of 93,826 parameters a device, a fifth of the devices lost, at all stages or at one: what they cost.
 
 Devices and server are the real state machines, on one thread; what the network costs is not in the figures. Each sum is
 checked to be exact. A device's time is the median of all devices', with rotation, rounding and noise; its upload is the
@@ -33,6 +33,9 @@ PARAMETERS, CLIP_NORM, DROPOUT = 93_826, 1.5, 0.2
 SIZES, FULL_SIZES = (50, 100), (500, 1000)
 STAGES = tuple(SecureStage)
 
+DEVICES_AT_ONE_STAGE, COSTLIEST_STAGE = 100, SecureStage.MASKED
+"""Who is lost with its vector has shared its keys: the server takes off its masks with every neighbour."""
+
 Result = TypeVar("Result")
 
 
@@ -66,15 +69,22 @@ class Costs:
 
 
 class MeasuredRound:
-    """One secure round, a fifth of whose devices is lost, as many at each stage."""
+    """One secure round, a fifth of whose devices is lost."""
 
-    def __init__(self, devices: int, threat_model: ThreatModel) -> None:
+    def __init__(self, devices: int, threat_model: ThreatModel, lost_at: Sequence[SecureStage] = STAGES) -> None:
+        """Enrol the devices.
+
+        Args:
+            devices: That are asked.
+            threat_model: Of the round.
+            lost_at: The stages at which they are lost, as many at each.
+        """
         quorum = int(devices * (1 - DROPOUT))
         terms = SecureTerms(threat_model, DROPOUT, quorum, devices, CLIP_NORM / quorum**0.5)
         session, enrolment = Session(1, b"m" * 32, b"t" * 32, terms), SimulatedEnrolment()
         self.code = VectorCode(PARAMETERS, CLIP_NORM, terms, session.digest())
         self.server = ServerRound(session, enrolment.authority, self.code.length, time.time())
-        self.costs, self._devices = Costs(), devices
+        self.costs, self._devices, self._lost_at = Costs(), devices, lost_at
         self._parties = [
             DeviceRound(enrolment.credentials_of(device).identity, enrolment.authority, session, time.time())
             for device in range(devices)
@@ -135,12 +145,12 @@ class MeasuredRound:
         return self.costs.on_server(self.server.close_masking)
 
     def _here(self, stage: SecureStage) -> list[int]:
-        """Return the devices that are left: every fifth is lost, at one stage after the other."""
-        every = round(1 / DROPOUT)
+        """Return the devices that are left: every fifth is lost, at one stage of those named after the other."""
+        every, stages = round(1 / DROPOUT), self._lost_at
         return [
             device
             for device in range(self._devices)
-            if device % every or device // every % len(STAGES) > STAGES.index(stage)
+            if device % every or STAGES.index(stages[device // every % len(stages)]) > STAGES.index(stage)
         ]
 
     def _open(self, total: NDArray[np.uint32], survivors: int) -> None:
@@ -148,15 +158,26 @@ class MeasuredRound:
         self.code.decode(total)
 
 
-def measure(sizes: Sequence[int]) -> list[Row]:
-    """Return the rows of rounds of these sizes against both kinds of server."""
-    return [row for devices in sizes for threat_model in ThreatModel for row in _rows(devices, threat_model)]
+def measure(*, full: bool) -> list[Row]:
+    """Return the rows of rounds against both kinds of server, with losses at all stages and at one alone."""
+    sizes, alone = (SIZES + FULL_SIZES, STAGES) if full else (SIZES, (COSTLIEST_STAGE,))
+    rows = [row for devices in sizes for threat_model in ThreatModel for row in _rows(devices, threat_model)]
+    for threat_model in ThreatModel:
+        for stage in stages_of(threat_model):
+            if stage in alone:
+                rows += _rows(DEVICES_AT_ONE_STAGE, threat_model, (stage,))
+    return rows
 
 
-def _rows(devices: int, threat_model: ThreatModel) -> list[Row]:
-    played = MeasuredRound(devices, threat_model)
-    costs = played.play()
+def stages_of(threat_model: ThreatModel) -> list[SecureStage]:
+    """Return a round's stages; devices compare the survivors against an active server only."""
+    return [stage for stage in STAGES if stage is not SecureStage.SURVIVORS or threat_model is ThreatModel.ACTIVE]
+
+
+def _rows(devices: int, threat_model: ThreatModel, lost_at: tuple[SecureStage, ...] = STAGES) -> list[Row]:
+    costs = MeasuredRound(devices, threat_model, lost_at).play()
     name = f"secure_sum_{devices}" + ("_active" if threat_model is ThreatModel.ACTIVE else "")
+    name += f"_lost_at_{lost_at[0].name.lower()}" if lost_at != STAGES else ""
     plain_bytes = 4 * PARAMETERS
     return [
         compare(f"{name}_server_seconds", "s", costs.server, "plain sums", _plain_sum_seconds(devices)),
@@ -181,4 +202,4 @@ def _clip_seconds() -> float:
 
 
 if __name__ == "__main__":
-    print_rows(measure((*SIZES, *FULL_SIZES) if full_is_asked() else SIZES))
+    print_rows(measure(full=full_is_asked()))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from models.domain.messages import SecureStage
 from models.domain.secure_aggregation import ThreatModel
 from simulations.__main__ import main
-from simulations.bench import devices_beside_pfl, pfl_environment, row, rows
+from simulations.bench import devices_beside_pfl, pfl_environment, row, rows, secure_sum
 from simulations.bench.private_step import SIZES
 from simulations.bench.row import FULL, Row, compare, full_is_asked, median_pair, median_seconds, print_rows
 from simulations.bench.rows import BenchError, run_bench
@@ -99,6 +99,20 @@ def test_secure_sums_are_measured_with_a_fifth_of_the_devices_lost_at_every_stag
     costs = small.play()  # it checks the sum itself
     assert costs.server > 0
     assert max(costs.upload.values()) < 1.5 * 4 * PARAMETERS
+
+
+def test_secure_sums_are_measured_with_all_losses_at_one_stage_too(monkeypatch):
+    lost_at_once = MeasuredRound(50, ThreatModel.ACTIVE, [SecureStage.UNMASK])
+    assert [len(lost_at_once._here(stage)) for stage in SecureStage] == [50, 50, 50, 50, 40]
+    for name, small in (("PARAMETERS", 64), ("SIZES", (10,)), ("FULL_SIZES", ()), ("DEVICES_AT_ONE_STAGE", 10)):
+        monkeypatch.setattr(secure_sum, name, small)
+    names = [row.name for row in secure_sum.measure(full=True)]
+    for threat_model in ThreatModel:
+        model = "_active" if threat_model is ThreatModel.ACTIVE else ""
+        alone = [f"_lost_at_{stage.name.lower()}" for stage in secure_sum.stages_of(threat_model)]
+        assert {f"secure_sum_10{model}{part}_server_seconds" for part in ("", *alone)} <= set(names)
+    assert len(names) == len(set(names)) == 3 * (2 + 4 + 5)
+    assert len(secure_sum.measure(full=False)) == 3 * (2 + 2)
 
 
 def test_a_measurement_that_fails_is_one_line_that_names_it_and_the_others_files_are_kept(

@@ -46,7 +46,10 @@ OTHERS = {
         ({"scenario": "new-weather"}, "unknown scenario 'new-weather'; there are new-"),
         ({"privacy": PrivacyMode.SECURE, "cohort": 5}, "may leave fewer than 3 devices"),
         ({"privacy": PrivacyMode.SECURE, "engine": Engine.RAY}, "needs --engine local"),
-        ({"privacy": PrivacyMode.SECURE, "dropout": 0.3}, "or --threat-model honest_but_curious"),
+        (
+            {"privacy": PrivacyMode.SECURE, "dropout": 0.2},
+            "ask for --cohort 150 or --dropout 0.11 or --threat-model honest",
+        ),
         ({"privacy": PrivacyMode.SECURE, "mechanism": Mechanism.FTRL}, "needs the server to add the noise"),
         ({"privacy": PrivacyMode.SECURE, "clipping": ClippingRule.ADAPTIVE}, "secure hides them"),
         ({"clipping": ClippingRule.ADAPTIVE, "mechanism": Mechanism.FTRL}, "its noise spans rounds"),

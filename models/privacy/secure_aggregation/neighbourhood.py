@@ -3,12 +3,14 @@
 A secret of a device can be rebuilt while at least ``threshold`` of its ``degree`` neighbours are left at the last
 stage. With n devices that drop out independently with probability p, a round aborts with a probability of at most
 
-    n * P(Binomial(degree, 1 - p) < threshold)                                     on a graph of neighbours,
-    P(Binomial(n, 1 - p) <= threshold)                                             where everybody is a neighbour,
+    n * P(Binomial(degree, 1 - p) < threshold)        on a graph of neighbours, and, against an active server,
+                                                      additionally P(Binomial(n, 1 - p) < signatures);
+    P(Binomial(n, 1 - p) <= threshold)                where everybody is a neighbour: then that is the probability
+                                                      itself, for where signatures are lacking shares are, too.
 
-and, against an active server, additionally P(Binomial(n, 1 - p) < signatures). The degree is the smallest for which
-that is below ``MOST_ABORTED``, and for which colluding devices are no danger (Bell et al. 2020, section 3):
-they don't hold enough shares of anybody, and don't cut the honest survivors into groups whose sums would show.
+The degree is the smallest for which that is below ``MOST_ABORTED``, and for which colluding devices are no danger (Bell
+et al. 2020, section 3): they don't hold enough shares of anybody, and don't cut the honest survivors into groups whose
+sums would show.
 """
 
 from __future__ import annotations
@@ -63,9 +65,8 @@ def abort_probability(devices: int, dropout: float, shape: Neighbourhood, threat
     """Return a bound on the probability that a round ends without a sum; the formula stands at the module's top."""
     left = 1 - dropout
     if shape.degree == devices - 1:
-        aborted = binomial_tail(devices, left, shape.threshold)
-    else:
-        aborted = devices * binomial_tail(shape.degree, left, shape.threshold - 1)
+        return binomial_tail(devices, left, shape.threshold)
+    aborted = devices * binomial_tail(shape.degree, left, shape.threshold - 1)
     if threat_model is ThreatModel.ACTIVE:
         aborted += binomial_tail(devices, left, signatures_needed(devices) - 1)
     return min(aborted, 1.0)

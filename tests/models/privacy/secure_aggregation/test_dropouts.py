@@ -73,6 +73,17 @@ def test_on_a_graph_of_neighbours_the_sum_is_exact_too(threat_model):
     assert played.server.neighbourhood.degree < devices - 1
 
 
+@pytest.mark.parametrize("threat_model", list(ThreatModel))
+@pytest.mark.parametrize("stage", STAGES[:-1], ids=lambda stage: stage.name)
+def test_a_fifth_of_the_devices_may_all_be_lost_at_one_stage(stage, threat_model):
+    devices = 25
+    lost = dict.fromkeys(range(0, devices, 5), stage)
+    played = PlayedRound(terms_for(devices, threat_model, quorum=20, dropout=0.2), devices, lost)
+    sent = played.here(Stage.MASK)
+    assert np.array_equal(played.play(), sum_of(sent))
+    assert len(sent) == (20 if stage <= Stage.MASK else 25)
+
+
 def test_words_wrap_around_so_that_no_sum_is_too_large():
     played = PlayedRound(terms_for(6, ThreatModel.ACTIVE), 6)
     total = played.play()

@@ -56,7 +56,22 @@ def test_more_devices_need_a_smaller_share_of_neighbours():
 def test_where_no_graph_is_safe_everybody_is_a_neighbour_and_the_figure_says_how_often_it_fails():
     shape = choose_neighbourhood(100, 0.2, ACTIVE)
     assert shape == Neighbourhood(99, 67)
-    assert MOST_ABORTED < abort_probability(100, 0.2, shape, ACTIVE) < 0.01
+    assert abort_probability(100, 0.2, shape, ACTIVE) == pytest.approx(15.5 * MOST_ABORTED, rel=1e-3)
+
+
+def test_at_the_same_dropout_a_larger_cohort_aborts_rarely_enough():
+    assert abort_probability(150, 0.2, choose_neighbourhood(150, 0.2, ACTIVE), ACTIVE) <= MOST_ABORTED
+
+
+@pytest.mark.parametrize("threat_model", [CURIOUS, ACTIVE])
+@pytest.mark.parametrize("devices", [3, 7, 20, 100])
+def test_where_everybody_is_a_neighbour_the_figure_is_the_probability_itself(devices, threat_model):
+    """A survivor's seed needs a threshold of the others that are left, and the round enough signatures."""
+    shape = Neighbourhood(devices - 1, 2 * (devices - 1) // 3 + 1 if threat_model is ACTIVE else (devices - 1) // 2 + 1)
+    needed = signatures_needed(devices) if threat_model is ACTIVE else 0
+    aborts = [left for left in range(devices + 1) if left - 1 < shape.threshold or left < needed]
+    expected = binom.pmf(aborts, devices, 0.8).sum()
+    assert abort_probability(devices, 0.2, shape, threat_model) == pytest.approx(expected, rel=1e-9)
 
 
 def test_two_lists_cant_both_have_the_signatures_while_fewer_than_a_third_are_traitors():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -9,7 +11,7 @@ from scipy.stats import binom
 from models.domain.secure_aggregation import SecureTerms, ThreatModel
 from models.errors import UsageError
 from models.privacy.secure_aggregation.neighbourhood import MOST_ABORTED
-from models.privacy.secure_aggregation.quorum import bound_cohort, expected_aborts
+from models.privacy.secure_aggregation.quorum import bound_cohort, expected_aborts, require_rare_aborts
 
 
 @pytest.mark.parametrize(("devices", "rate", "dropout"), [(200, 0.25, 0.1), (1000, 0.1, 0.2), (50, 1.0, 0.1)])
@@ -43,6 +45,33 @@ def test_a_cohort_that_may_leave_fewer_than_three_is_refused():
 def test_many_losses_cost_more_rounds_against_an_active_server():
     curious, active = (expected_aborts(200, 0.25, 0.2, threat_model) for threat_model in ThreatModel)
     assert curious < MOST_ABORTED < active
+
+
+@pytest.mark.parametrize(
+    ("devices", "cohort", "dropout", "threat_model"),
+    [
+        (100, 100, 0.2, ThreatModel.ACTIVE),
+        (200, 50, 0.2, ThreatModel.ACTIVE),
+        (200, 50, 0.3, ThreatModel.ACTIVE),
+        (200, 50, 0.3, ThreatModel.HONEST_BUT_CURIOUS),
+    ],
+)
+def test_what_a_refusal_names_is_accepted_and_a_percent_more_is_not(devices, cohort, dropout, threat_model):
+    with pytest.raises(UsageError) as refused:
+        require_rare_aborts(devices, cohort / devices, dropout, threat_model)
+    said = str(refused.value)
+    named = {option: float(value) for option, value in re.findall(r"--(cohort|devices|dropout) ([\d.]+)", said)}
+    require_rare_aborts(devices, cohort / devices, named["dropout"], threat_model)
+    with pytest.raises(UsageError):
+        require_rare_aborts(devices, cohort / devices, named["dropout"] + 0.01, threat_model)
+    if "cohort" in named:
+        population = int(named.get("devices", devices))
+        require_rare_aborts(population, named["cohort"] / population, dropout, threat_model)
+    curious = ThreatModel.HONEST_BUT_CURIOUS
+    others = (
+        threat_model is not curious and expected_aborts(devices, cohort / devices, dropout, curious) <= MOST_ABORTED
+    )
+    assert (f"--threat-model {curious}" in said) == others
 
 
 @pytest.mark.parametrize("change", [{"expected_dropout": 1.0}, {"quorum": 2}, {"quorum": 11}, {"noise_deviation": 0.0}])
