@@ -5,6 +5,7 @@ Source: Shamir 1979. A share is the value of a random polynomial at the holder's
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping
 from functools import lru_cache
@@ -60,16 +61,11 @@ def is_share(share: bytes) -> bool:
 @lru_cache(maxsize=4096)
 def lagrange_weights(points: tuple[int, ...]) -> tuple[int, ...]:
     """Return the factors of the values at these points in the value at zero; computed once for each set of holders."""
-    numerators, denominators = [], []
-    for own in points:
-        numerator = denominator = 1
-        for other in points:
-            if other != own:
-                numerator = numerator * other % PRIME
-                denominator = denominator * (other - own) % PRIME
-        numerators.append(numerator)
-        denominators.append(denominator)
-    return tuple(top * pow(bottom, -1, PRIME) % PRIME for top, bottom in zip(numerators, denominators, strict=True))
+    # Points are small, so exact products are cheap; over one denominator there is a single inverse to compute.
+    denominators = [own * math.prod(other - own for other in points if other != own) for own in points]
+    common = math.lcm(*denominators)
+    scale = math.prod(points) * pow(common, -1, PRIME) % PRIME
+    return tuple(scale * (common // denominator) % PRIME for denominator in denominators)
 
 
 def _value_at(point: int, polynomial: list[int]) -> int:
