@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fl_client.call_accounting import composed_epsilon
+from models.domain.privacy import show_epsilon
 from models.domain.secure_aggregation import ThreatModel
 from models.domain.training import CallSteps, LocalTask
 from models.errors import BudgetSpentError, TaskRefusedError
@@ -194,7 +195,7 @@ def require_call_budget(
         (f"{budget.periods} periods", lifetime, budget.lifetime_epsilon),
     ):
         if composed_epsilon([*spent, steps], budget.delta) > limit:
+            told = show_epsilon(composed_epsilon(spent, budget.delta))
             raise BudgetSpentError(
-                f"epsilon {composed_epsilon(spent, budget.delta):.2f} of {limit:g} a call is spent in {name}, "
-                "and this training needs more than is left"
+                f"epsilon {told} of {limit:g} a call is spent in {name}, and this training needs more than is left"
             )

@@ -13,7 +13,7 @@ from fl_server.checkpoint import last_round
 from fl_server.ledger import read_spending
 from fl_server.wording import SECURE_STATES_MORE
 from models.command import console, print_json
-from models.domain.privacy import Adversary, Mechanism, NeighbouringRelation, PersonPrivacy
+from models.domain.privacy import Adversary, Mechanism, NeighbouringRelation, PersonPrivacy, show_epsilon
 from models.errors import CheckpointError
 from models.privacy.accounting import amplified
 
@@ -86,7 +86,7 @@ def _calibration_table(found: Sequence[Calibration], privacy: PersonPrivacy, aga
         table.add_column(heading, justify="left" if heading == "accountant" else "right")
     for each in found:
         on_mean = f"{each.noise_multiplier / privacy.cohort:.3g}"
-        table.add_row(each.accountant, f"{each.noise_multiplier:.3f}", _shown(each.epsilon), on_mean)
+        table.add_row(each.accountant, f"{each.noise_multiplier:.3f}", show_epsilon(each.epsilon), on_mean)
     return table
 
 
@@ -96,11 +96,6 @@ def _spending_table(done: int, spending: Sequence[dict[str, Any]]) -> Table:
     for heading in ("charge", "round", "against recipients", "against the server", "delta", "mechanism"):
         table.add_column(heading, justify="right")
     for charge, row in enumerate(spending, start=1):
-        epsilons = (_shown(row["epsilon"][against]) for against in Adversary)
+        epsilons = (show_epsilon(row["epsilon"][against]) for against in Adversary)
         table.add_row(str(charge), str(row["round"]), *epsilons, f"{row['delta']:g}", row["mechanism"])
     return table
-
-
-def _shown(epsilon: float) -> str:
-    """Return an epsilon for people: a tiny one must not read as none."""
-    return f"{epsilon:.3f}" if epsilon >= 1 else f"{epsilon:#.3g}"

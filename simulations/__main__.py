@@ -63,17 +63,18 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="processes of our own, or Flower's on Ray",
     )
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, metavar="W", help="processes of the local engine: all cores"
+        "--workers", type=int, metavar="W", help="processes of the local engine: all cores, if nothing is said"
     )
     parser.add_argument("--privacy", default="person", choices=[mode.value for mode in PrivacyMode])
     parser.add_argument(
         "--mechanism",
-        default="gaussian",
         choices=[Mechanism.GAUSSIAN.value, Mechanism.FTRL.value],
-        help="what makes the noise for persons; ftrl relies on no draw of the cohort",
+        help="what makes the noise for persons: gaussian, if nothing is said; ftrl relies on no draw of the cohort",
     )
     parser.add_argument(
-        "--clipping", default="fixed", choices=[rule.value for rule in ClippingRule], help="of persons' updates"
+        "--clipping",
+        choices=[rule.value for rule in ClippingRule],
+        help="of persons' updates: fixed, if nothing is said",
     )
     parser.add_argument(
         "--robust", choices=[rule.value for rule in RobustRule], help="against bad devices, in the place of the mean"

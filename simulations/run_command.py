@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.table import Table
 
 from fl_server.release.gate import require_passed
 from models.command import console, print_json
-from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode
+from models.domain.privacy import ClippingRule, Mechanism, PrivacyMode, show_epsilon
 from models.domain.release import Verdict
 from models.domain.round import RobustRule
 from models.domain.secure_aggregation import ThreatModel
@@ -26,7 +27,7 @@ from simulations.report.page import DRAWN
 from simulations.report.product import StatisticsOutcome
 from simulations.report.wording import adversary_text
 from simulations.run import Outcome, run_simulation
-from simulations.settings import RunSettings
+from simulations.settings import Engine, RunSettings
 from simulations.workspace import open_workspace
 
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -43,24 +44,7 @@ def run_and_tell(options: argparse.Namespace) -> None:
     logging.getLogger("flwr").setLevel(logging.ERROR)
     # The devices' matrices are small: a second thread costs more than it brings.
     torch.set_num_threads(1)
-    settings = RunSettings(
-        scenario=options.scenario,
-        devices=options.devices,
-        cohort=options.cohort,
-        rounds=options.rounds,
-        seed=options.seed,
-        privacy=PrivacyMode(options.privacy),
-        exact_population=options.exact_population,
-        dropout=options.dropout,
-        calls=options.calls,
-        base=options.base,
-        engine=options.engine,
-        workers=options.workers,
-        mechanism=Mechanism(options.mechanism),
-        clipping=ClippingRule(options.clipping),
-        robust=RobustRule(options.robust) if options.robust else None,
-        threat_model=_threat_model(options),
-    )
+    settings = _settings(options)
     workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
     if workspace.replaces:
         console.print(f"{options.out}: starting over; --resume would go on with the run there", markup=False)
@@ -77,13 +61,40 @@ def run_and_tell(options: argparse.Namespace) -> None:
     require_passed(outcome.conditions)
 
 
-def _threat_model(options: argparse.Namespace) -> ThreatModel:
-    """Return the server that secure sums protect against; refused without them, so that nobody believes it counted."""
-    if options.threat_model is None:
-        return ThreatModel.ACTIVE
-    if PrivacyMode(options.privacy) is not PrivacyMode.SECURE:
-        raise UsageError(f"--threat-model is about --privacy secure, not {options.privacy}")
-    return ThreatModel(options.threat_model)
+def _settings(options: argparse.Namespace) -> RunSettings:
+    _require_of_account(options)
+    return RunSettings(
+        scenario=options.scenario,
+        devices=options.devices,
+        cohort=options.cohort,
+        rounds=options.rounds,
+        seed=options.seed,
+        privacy=PrivacyMode(options.privacy),
+        exact_population=options.exact_population,
+        dropout=options.dropout,
+        calls=options.calls,
+        base=options.base,
+        engine=options.engine,
+        workers=(os.cpu_count() or 1) if options.workers is None else options.workers,
+        mechanism=Mechanism(options.mechanism or Mechanism.GAUSSIAN),
+        clipping=ClippingRule(options.clipping or ClippingRule.FIXED),
+        robust=RobustRule(options.robust) if options.robust else None,
+        threat_model=ThreatModel(options.threat_model or ThreatModel.ACTIVE),
+    )
+
+
+def _require_of_account(options: argparse.Namespace) -> None:
+    """Refuse options that this run would pass over, so that nobody believes that they counted."""
+    mode, persons = PrivacyMode(options.privacy), "--privacy person, both or secure"
+    for option, about, counts, given in (
+        ("mechanism", persons, mode.protects_persons, mode),
+        ("clipping", persons, mode.protects_persons, mode),
+        ("exact_population", persons, mode.protects_persons, mode),
+        ("threat_model", "--privacy secure", mode is PrivacyMode.SECURE, mode),
+        ("workers", "--engine local", options.engine is Engine.LOCAL, options.engine),
+    ):
+        if getattr(options, option) not in (None, False) and not counts:
+            raise UsageError(f"--{option.replace('_', '-')} is about {about}, not {given}")
 
 
 @contextmanager
@@ -142,7 +153,7 @@ def _privacy(content: ReportContent) -> list[str]:
     if not content.privacy:
         return ["Privacy: none asked for; nobody is protected."]
     return [
-        f"Privacy per {s.unit} against {adversary_text(s).en}: epsilon {s.epsilon:.2f} at delta {s.delta:g}"
+        f"Privacy per {s.unit} against {adversary_text(s).en}: epsilon {show_epsilon(s.epsilon)} at delta {s.delta:g}"
         + (", by DP-FTRL: no draw of the cohort is relied on" if s.mechanism is Mechanism.FTRL else "")
         + (f" (simulated: a cohort of {s.cohort:,} of {s.population:,})" if s.simulated else "")
         for s in content.privacy

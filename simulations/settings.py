@@ -107,8 +107,11 @@ class RunSettings:
             raise ExclusiveProtectionsError("--clipping adaptive needs single updates' lengths; secure hides them")
         if trees and adapts:
             raise ExclusiveProtectionsError("--mechanism ftrl needs a clip that stays: its noise spans rounds")
-        if (trees or adapts) and not self.privacy.protects_persons:
-            raise UsageError("--mechanism and --clipping are about noise for persons: choose --privacy person or both")
+        if (trees or adapts or self.exact_population) and not self.privacy.protects_persons:
+            raise UsageError(
+                "--mechanism, --clipping and --exact-population are about noise for persons: choose --privacy person, "
+                "both or secure"
+            )
         if self.robust and self.privacy.protects_persons:
             raise ExclusiveProtectionsError(
                 f"--robust {self.robust} excludes noise for persons: one person can move it further than a sum; "

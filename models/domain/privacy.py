@@ -10,6 +10,11 @@ from models.domain.secure_aggregation import DistributedNoise
 from models.errors import UsageError
 
 
+def show_epsilon(epsilon: float) -> str:
+    """Return an epsilon for people: two digits after the point, of a small one two that count, lest it read as none."""
+    return f"{epsilon:,.2f}" if epsilon >= 0.1 else f"{epsilon:.2g}"
+
+
 class PrivacyMode(StrEnum):
     """Which protection a run trains under."""
 

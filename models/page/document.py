@@ -10,6 +10,7 @@ from typing import Any, Literal
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from models.domain.privacy import show_epsilon
 from models.page.text import Text, decimal, file_size, percent, small
 
 Language = Literal["en", "ko"]
@@ -28,7 +29,13 @@ def page_environment(package: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["both"] = Text
-    environment.filters |= {"decimal": decimal, "percent": percent, "size": file_size, "small": small}
+    environment.filters |= {
+        "decimal": decimal,
+        "epsilon": show_epsilon,
+        "percent": percent,
+        "size": file_size,
+        "small": small,
+    }
     return environment
 
 

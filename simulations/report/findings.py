@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from models.domain.call import Label, ScamType
-from models.domain.privacy import PrivacyStatement, PrivacyUnit
+from models.domain.privacy import PrivacyStatement, PrivacyUnit, show_epsilon
 from models.domain.release import Verdict
 from models.page.text import Text, decimal, file_size, join_words
 from models.page.wording import SCAM_TYPES, VERDICTS
@@ -119,7 +119,7 @@ def find_privacy(privacy: tuple[PrivacyStatement, ...]) -> Text:
         return Text("This run protected nobody: it trained without privacy", "보호 없이 학습한 실행이다")
     shown = choose_headline(privacy)
     name = Text("person", "사람") if shown[0].unit is PrivacyUnit.PERSON else Text("call", "통화")
-    costs = [(decimal(statement.epsilon), adversary_text(statement)) for statement in shown]
+    costs = [(show_epsilon(statement.epsilon), adversary_text(statement)) for statement in shown]
     return Text(
         f"The cost per {name.en}: epsilon " + " and ".join(f"{epsilon} against {who.en}" for epsilon, who in costs),
         f"{name.ko} 단위 비용: 엡실론 " + ", ".join(f"{epsilon} ({who.ko} 기준)" for epsilon, who in costs),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.domain.privacy import show_epsilon
 from models.domain.statistic import SCAM_TYPE, VERDICT
 from models.page import wording as kinds
 from models.page.document import Language, page_environment, render_page
@@ -112,7 +113,7 @@ def _epsilon_tile(content: ReportContent) -> Tile:
     unit, who = wording.UNITS[first.unit], wording.adversary_text(first)
     name = Text(f"Epsilon, {unit.en}", f"엡실론, {unit.ko}")
     note = Text(f"against {who.en}", f"{who.ko} 기준")
-    return Tile(name, None, decimal(first.epsilon), None, note, wording.simulated_mark(first))
+    return Tile(name, None, show_epsilon(first.epsilon), None, note, wording.simulated_mark(first))
 
 
 def spoken_lines(detection: CallDetection) -> list[tuple[float | None, list[tuple[str, bool]]]]:

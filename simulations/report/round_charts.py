@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from models.domain.privacy import Adversary, PrivacyStatement, PrivacyUnit
+from models.domain.privacy import Adversary, PrivacyStatement, PrivacyUnit, show_epsilon
 from models.page.picture import DASHED, Key, Picture, describe_progress, draw, label_rounds
-from models.page.text import Text, decimal
+from models.page.text import Text
 from models.page.vector import Ink, Words
 from simulations.report.content import RoundOutcome, UpdateNorms
 from simulations.report.wording import UNITS, adversary_text, simulated_mark
@@ -122,7 +122,7 @@ def draw_epsilon(rounds: Sequence[RoundOutcome], privacy: Sequence[PrivacyStatem
 
 def _describe_end(statement: PrivacyStatement, epsilon: float) -> Text:
     """Say in words where a line ends, and what its figures stand for where they are simulated."""
-    label, end, mark = _epsilon_label(statement), decimal(epsilon), simulated_mark(statement)
+    label, end, mark = _epsilon_label(statement), show_epsilon(epsilon), simulated_mark(statement)
     said = Text(f"{label.en}: {end} at the end", f"{label.ko}: 종료 시 {end}")
     return said if mark is None else said + Text(f" ({mark.en})", f" ({mark.ko})")
 

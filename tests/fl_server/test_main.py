@@ -43,7 +43,7 @@ def test_a_tiny_epsilon_does_not_read_as_none(capsys):
     least = min(found["epsilon"] for found in json.loads(capsys.readouterr().out)["calibrations"])
     assert 0 < least < 0.0005
     assert calibrate("--noise-multiplier", "10000", "--participations", "1") == 0
-    assert f" {least:#.3g} " in capsys.readouterr().err
+    assert f" {least:.2g} " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_status_tells_what_each_charge_of_a_run_has_spent(tmp_path, capsys):
     assert "3 rounds done" in capsys.readouterr().err
 
 
-def test_status_shows_a_tiny_epsilon_to_three_digits(tmp_path, capsys):
+def test_status_shows_two_digits_of_a_tiny_epsilon(tmp_path, capsys):
     privacy = replace(PERSON_PRIVACY, noise_multiplier=5000.0)
     run_federation(tmp_path, replace(PLAN, rounds=1, person_privacy=privacy), small_grid())
     assert main(["status", "--run", str(tmp_path)]) == 0
@@ -124,7 +124,7 @@ def test_status_shows_a_tiny_epsilon_to_three_digits(tmp_path, capsys):
     for against in Adversary:
         epsilon = person_epsilon(privacy, against, 1)
         assert 0 < epsilon < 0.0005
-        assert f" {epsilon:#.3g} " in shown
+        assert f" {epsilon:.2g} " in shown
 
 
 def test_status_of_a_folder_without_a_run_is_bad_input(tmp_path, capsys):

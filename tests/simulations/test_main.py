@@ -12,7 +12,7 @@ import pytest
 
 from models.corpus.generator import generate_calls
 from models.corpus.reader import write_calls
-from models.domain.privacy import PrivacyMode
+from models.domain.privacy import ClippingRule, PrivacyMode
 from models.domain.secure_aggregation import ThreatModel
 from simulations.__main__ import main
 from simulations.workspace import open_workspace
@@ -41,6 +41,9 @@ def earlier(tmp_path: Path) -> Path:
     workspace.finish()
     return out
 
+
+UNMASKED = [mode.value for mode in PrivacyMode if mode is not PrivacyMode.SECURE]
+NOT_OF_PERSONS = [mode.value for mode in PrivacyMode if not mode.protects_persons]
 
 Refused = Callable[..., tuple[int, str]]
 
@@ -105,11 +108,28 @@ def test_settings_that_make_no_run_are_a_usage_error(arguments, refused):
     assert refused(*arguments)[0] == 2
 
 
-@pytest.mark.parametrize("privacy", [mode.value for mode in PrivacyMode if mode is not PrivacyMode.SECURE])
-@pytest.mark.parametrize("threat_model", list(ThreatModel))
-def test_a_threat_model_without_secure_sums_is_a_usage_error_and_not_passed_over(privacy, threat_model, refused):
-    code, line = refused("--privacy", privacy, "--threat-model", threat_model.value)
-    assert (code, line) == (2, f"error: --threat-model is about --privacy secure, not {privacy}")
+PERSONS = "--privacy person, both or secure"
+PASSED_OVER = [
+    *(
+        (["--privacy", mode], ["--threat-model", model], "--privacy secure")
+        for model in ThreatModel
+        for mode in UNMASKED
+    ),
+    *(
+        (["--privacy", mode], ["--mechanism", made], PERSONS)
+        for made in ("gaussian", "ftrl")
+        for mode in NOT_OF_PERSONS
+    ),
+    *((["--privacy", mode], ["--clipping", rule], PERSONS) for rule in ClippingRule for mode in NOT_OF_PERSONS),
+    *((["--privacy", mode], ["--exact-population"], PERSONS) for mode in NOT_OF_PERSONS),
+    (["--engine", "ray"], ["--workers", "1"], "--engine local"),
+]
+
+
+@pytest.mark.parametrize(("choice", "option", "about"), PASSED_OVER, ids=str)
+def test_an_option_that_a_run_would_pass_over_is_a_usage_error(choice, option, about, refused):
+    code, line = refused(*choice, *option)
+    assert (code, line) == (2, f"error: {option[0]} is about {about}, not {choice[1]}")
 
 
 def test_a_folder_that_cant_be_made_is_refused(earlier, refused):

@@ -54,6 +54,7 @@ OTHERS = {
         ({"privacy": PrivacyMode.SECURE, "clipping": ClippingRule.ADAPTIVE}, "secure hides them"),
         ({"clipping": ClippingRule.ADAPTIVE, "mechanism": Mechanism.FTRL}, "its noise spans rounds"),
         ({"privacy": PrivacyMode.CALL, "mechanism": Mechanism.FTRL}, "about noise for persons"),
+        ({"privacy": PrivacyMode.CALL, "exact_population": True}, "about noise for persons"),
         ({"privacy": PrivacyMode.BOTH, "robust": RobustRule.MEDIAN}, "--robust median excludes noise for persons"),
         ({"mechanism": Mechanism.DP_SGD}, "--mechanism is gaussian or ftrl"),
     ],

@@ -20,6 +20,7 @@ from simulations.report.content import ReportContent, RoundOutcome
 from simulations.report.glossary import GLOSSARY
 from simulations.report.page import render_report
 from simulations.report.wording import simulated_mark
+from simulations.run_command import _privacy
 from tests.simulations.report.example import (
     UNSEEN,
     example_content,
@@ -152,6 +153,13 @@ def test_every_simulated_epsilon_is_marked_where_it_stands(page: str) -> None:
     # lede, tile, heading, picture, its description of two lines, two cards and two columns of the table of rounds
     assert page.count(mark.en) == 10
     assert page.count(mark.ko) == 10
+
+
+def test_a_tiny_epsilon_does_not_read_as_none() -> None:
+    tiny = tuple(replace(statement, epsilon=0.00321) for statement in example_content().privacy)
+    content = replace(example_content(), privacy=tiny)
+    assert render_report(content).count("0.0032") >= 4  # lede, tile and two cards
+    assert all("epsilon 0.0032 at delta" in line for line in _privacy(content))
 
 
 def test_an_exact_epsilon_bears_no_mark() -> None:
