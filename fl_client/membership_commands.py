@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.text import Text
@@ -12,6 +14,7 @@ from rich.text import Text
 from fl_client.api_answers import Consent, ConsentText
 from fl_client.api_client import ApiClient
 from fl_client.api_connection import open_connection
+from fl_client.certificate_renewal import bring_training_keys, keep_certificate, renew_certificate
 from fl_client.membership import (
     Membership,
     forget_membership,
@@ -20,10 +23,11 @@ from fl_client.membership import (
     load_membership,
     save_membership,
 )
-from fl_client.training_keys import load_training_keys, make_training_keys, save_training_keys
+from fl_client.training_keys import make_training_keys, save_training_keys
 from models.command import console, print_json
 from models.domain.consent import Purpose
-from models.errors import ConsentRefusedError, UsageError
+from models.errors import ConsentRefusedError, HearsayError, UsageError
+from models.privacy.secure_aggregation.identity import end_of_certificate
 
 PURPOSE_NAMES = {Purpose.DETECTION: "탐지", Purpose.TRAINING: "학습", Purpose.STATISTICS: "통계"}
 
@@ -67,7 +71,9 @@ def give_consent(home: Path, purpose: Purpose, language: str, guardian: str | No
         _require_agreement(text, agree)
         consent = client.give_consent(text, guardian)
         if purpose is Purpose.TRAINING:  # a withdrawal destroyed the keys at the API
-            client.send_training_keys(load_training_keys(keys_folder(home)))
+            bring_training_keys(home, client)
+        else:
+            _renew_in_time(home, client)
     print_json(_consent_as_json(consent))
 
 
@@ -81,6 +87,7 @@ def withdraw_consent(home: Path, purpose: Purpose) -> None:
         receipt = client.withdraw(purpose)
     if purpose is Purpose.TRAINING:  # what comes back later is not the same node
         save_training_keys(make_training_keys(), keys_folder(home))
+        keep_certificate(home, None)
     print_json({**asdict(receipt), "withdrawn_at": receipt.withdrawn_at.isoformat()})
 
 
@@ -98,16 +105,24 @@ def leave_api(home: Path) -> None:
 
 
 def show_status(home: Path) -> None:
-    """Print what the API holds for this device.
+    """Print what the API holds for this device, and until when its identity key is certified.
 
     Raises:
         UsageError: The device isn't enrolled.
     """
     with _client(home) as client:
         consents = client.consents()
+        _renew_in_time(home, client)
     membership = load_membership(home)
     held = [_consent_as_json(consent) for consent in consents]
-    print_json({"api": membership.url, "device_id": membership.credentials.device_id, "consents": held})
+    print_json(
+        {
+            "api": membership.url,
+            "device_id": membership.credentials.device_id,
+            "consents": held,
+            "certificate_ends": _end(membership.credentials.certificate),
+        }
+    )
 
 
 @contextmanager
@@ -115,6 +130,19 @@ def _client(home: Path) -> Iterator[ApiClient]:
     membership = load_membership(home)
     with open_connection(membership.url, membership.ca_file) as connection:
         yield ApiClient(connection, membership.credentials)
+
+
+def _renew_in_time(home: Path, client: ApiClient) -> None:
+    """Renew the certificate where it is time; the command that came this way is done and doesn't depend on it."""
+    try:
+        if renew_certificate(home, client, time.time()):
+            console.print("the identity key's certificate was renewed", markup=False)
+    except HearsayError as error:
+        console.print(f"the identity key's certificate couldn't be renewed: {error}", markup=False, soft_wrap=True)
+
+
+def _end(certificate: bytes | None) -> str | None:
+    return None if certificate is None else datetime.fromtimestamp(end_of_certificate(certificate), UTC).isoformat()
 
 
 def _require_agreement(text: ConsentText, agree: str | None) -> None:

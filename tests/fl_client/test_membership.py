@@ -6,19 +6,24 @@ import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.database import connect_database, migrate_database
-from api.keys import make_keys
+from api.keys import load_keys, make_keys
 from api.process import running_api
 from fl_client.__main__ import main
-from fl_client.membership import load_membership
+from fl_client.certificate_renewal import RENEWED_BEFORE_SECONDS, keep_certificate
+from fl_client.membership import keys_folder, load_membership
+from fl_client.training_keys import load_training_keys
 from models.domain.consent import Purpose
 from models.domain.order import admitted_nodes, parse_order
+from models.privacy.secure_aggregation.identity import LIFETIME_SECONDS, is_certified
 from models.record import read_records
 
 Run = Callable[..., Any]
@@ -67,6 +72,73 @@ def test_a_device_enrolls_consents_looks_and_withdraws(url: str, place: Path, ru
     assert admitted(place) == 0
     run("consent", "--purpose", "training", "--agree", "2026-12")
     assert admitted(place) == 1
+
+
+def ends_in(home: Path, seconds: float) -> None:
+    """Let the certificate that a device holds end so soon. Its signature breaks, which only others would see."""
+    held = load_membership(home).credentials.certificate
+    assert held is not None
+    keep_certificate(home, int(time.time() + seconds).to_bytes(8) + held[8:])
+
+
+def is_certified_for(home: Path, authority: bytes, seconds: float) -> bool:
+    """Say whether the key in a device's folder is certified for so long from now."""
+    certificate = load_membership(home).credentials.certificate
+    identity = load_training_keys(keys_folder(home)).public.identity_key
+    return certificate is not None and is_certified(authority, identity, certificate, time.time() + seconds)
+
+
+@pytest.fixture
+def authority(place: Path, url: str) -> bytes:
+    return load_keys(place / "keys").authority.public_key().public_bytes_raw()
+
+
+@pytest.mark.parametrize("left", [RENEWED_BEFORE_SECONDS - 60, -60], ids=["ends soon", "has ended"])
+def test_a_device_renews_its_certificate_before_or_after_its_end(left, authority, url, run, tmp_path) -> None:
+    home = tmp_path / "home"
+    run("enroll", "--api", url)
+    run("consent", "--purpose", "training", "--agree", "2026-12")
+    ends_in(home, left)
+    told = run("status")
+    assert is_certified_for(home, authority, LIFETIME_SECONDS - 60)
+    assert datetime.fromisoformat(told["certificate_ends"]).timestamp() > time.time() + LIFETIME_SECONDS - 60
+
+
+def test_a_certificate_that_is_good_for_long_is_left_alone(url, run, tmp_path) -> None:
+    home = tmp_path / "home"
+    run("enroll", "--api", url)
+    run("consent", "--purpose", "training", "--agree", "2026-12")
+    ends_in(home, RENEWED_BEFORE_SECONDS + 60)
+    before = load_membership(home)
+    run("status")
+    assert load_membership(home) == before
+
+
+def test_without_the_consent_to_training_no_keys_are_brought_again(authority, url, run, place, tmp_path) -> None:
+    home = tmp_path / "home"
+    run("enroll", "--api", url)
+    ends_in(home, 60)
+    run("status")
+    assert not is_certified_for(home, authority, 0)
+    run("consent", "--purpose", "training", "--agree", "2026-12")
+    assert is_certified_for(home, authority, LIFETIME_SECONDS - 60)
+    run("withdraw", "--purpose", "training")
+    assert run("status")["certificate_ends"] is None
+    run("consent", "--purpose", "training", "--agree", "2026-12")
+    assert is_certified_for(home, authority, LIFETIME_SECONDS - 60), "of the key made at the withdrawal"
+
+
+def test_a_renewal_that_fails_costs_no_command(url, run, tmp_path, monkeypatch, capsys) -> None:
+    home = tmp_path / "home"
+    run("enroll", "--api", url)
+    run("consent", "--purpose", "training", "--agree", "2026-12")
+    ends_in(home, 60)
+    (keys_folder(home) / "identity-key.pem").write_text("damaged")
+    assert main(["status", "--home", str(home)]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["consents"]
+    assert "certificate couldn't be renewed: " in told.err
+    assert "identity-key.pem: no key can be read here" in " ".join(told.err.split())
 
 
 def test_the_text_is_shown_and_only_a_yes_is_one(
