@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -205,9 +206,11 @@ class Federation:
     def _collect_securely(
         self, grid: Grid, cohort: list[int], state: FederationState
     ) -> tuple[SecureTotal, dict[ReplyFate, int]]:
-        assert self._surroundings.authority is not None
-        task = self._plan.task_of(state.round_number + 1, state.clip_norm)
-        settings = SecureSettings(self._surroundings.authority, self._plan.deadline_seconds, self._surroundings.clock)
+        surroundings, number = self._surroundings, state.round_number + 1
+        assert surroundings.authority is not None
+        task = self._plan.task_of(number, state.clip_norm)
+        replied = partial(surroundings.reached, number, RoundPoint.REPLIED)
+        settings = SecureSettings(surroundings.authority, self._plan.deadline_seconds, surroundings.clock, replied)
         return SecureCollector(grid, self._arrays(state.model), task, settings).collect(cohort)
 
     def _noting(self, number: int, replies: Replies) -> Iterator[Message]:

@@ -67,11 +67,13 @@ class SecureSettings:
         authority: Public key of the enrolment authority.
         deadline_seconds: For each stage.
         clock: Time.
+        replied: Told of each reply that came, whatever it is.
     """
 
     authority: bytes
     deadline_seconds: float
     clock: Clock
+    replied: Callable[[], None] = lambda: None
 
 
 class SecureCollector:
@@ -188,6 +190,7 @@ class SecureCollector:
         for node, reply in _replies(self._grid, messages, self._settings):
             if reply.has_error() or not _is_taken(take, node, reply):
                 self._note_failure(node, reply)
+            self._settings.replied()
 
     def _note_failure(self, node: int, reply: Message) -> None:
         """Note why a device's vector isn't in the sum. What fails after that doesn't take it out again."""

@@ -18,6 +18,9 @@ PRELOADED = [
     "tests.fl_client.killed_trainings",
 ]
 
+KILLED = -signal.SIGKILL
+"""The exit code of a process that was killed."""
+
 
 def kill_self() -> None:
     """End this process as a power cut would."""

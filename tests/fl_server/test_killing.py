@@ -14,9 +14,10 @@ from fl_server.ledger import read_spending
 from models.domain.privacy import AdaptiveClipping, Adversary, Mechanism
 from models.errors import BudgetSpentError
 from models.privacy.accounting import person_epsilon
-from tests.fl_server.killed_rounds import die_at
-from tests.killing import exit_code_of
-from tests.small_federation import PERSON_PRIVACY, PLAN, TASK, Watcher, run_federation, same_arrays, small_grid
+from tests.fl_server.killed_rounds import die_at, grid_of, watcher_of
+from tests.killing import KILLED, exit_code_of
+from tests.secure_federation import secure_plan
+from tests.small_federation import PERSON_PRIVACY, PLAN, TASK, run_federation, same_arrays, small_grid
 
 ADAPTIVE = AdaptiveClipping(quantile=0.5, learning_rate=0.2, bit_noise=2.0, smallest=0.1, largest=4.0)
 
@@ -24,9 +25,8 @@ PLANS = {
     "gaussian": PLAN,
     "ftrl": replace(PLAN, person_privacy=replace(PERSON_PRIVACY, mechanism=Mechanism.FTRL, tree_rounds=2)),
     "adaptive": replace(PLAN, person_privacy=replace(PERSON_PRIVACY, adaptive=ADAPTIVE)),
+    "secure": secure_plan(),
 }
-
-KILLED = -9
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,8 +43,8 @@ def uninterrupted(tmp_path_factory):
     """Runs that nothing interrupted, and what they published, by plan."""
     runs = {}
     for name, plan in PLANS.items():
-        watcher = Watcher()
-        runs[name] = (run_federation(tmp_path_factory.mktemp(name), plan, small_grid(), watcher), watcher.published)
+        watcher = watcher_of(plan)
+        runs[name] = (run_federation(tmp_path_factory.mktemp(name), plan, grid_of(plan), watcher), watcher.published)
     return runs
 
 
@@ -53,8 +53,8 @@ def charged_rounds(folder) -> list[int]:
     return [json.loads(line)["round"] for line in (folder / "ledger.jsonl").read_text().splitlines()]
 
 
-# Each plan dies in the middle of its run; the first one at every point, the others where their own state is at stake.
-WALK = [("gaussian", 2, point) for point in RoundPoint]
+# Each plan dies in the middle of its run; two at every point, the others where their own state is at stake.
+WALK = [(name, 2, point) for name in ("gaussian", "secure") for point in RoundPoint]
 WALK += [("ftrl", 2, point) for point in (RoundPoint.CHARGED, RoundPoint.STEPPED, RoundPoint.SAVED)]
 WALK += [("ftrl", 3, RoundPoint.CHARGED), ("adaptive", 2, RoundPoint.STEPPED), ("gaussian", 1, RoundPoint.CHARGED)]
 
@@ -67,8 +67,8 @@ def test_a_run_killed_at_any_point_ends_as_an_uninterrupted_one_and_never_owes_l
     assert exit_code_of(die_at, tmp_path, plan, round_number, point) == KILLED
     begun = round_number  # its devices may have been asked: from "charged" on, the round must be paid for
     assert charged_rounds(tmp_path) == list(range(1, begun + 1))
-    watcher = Watcher()
-    resumed = run_federation(tmp_path, plan, small_grid(), watcher)
+    watcher = watcher_of(plan)
+    resumed = run_federation(tmp_path, plan, grid_of(plan), watcher)
     for number in range(plan.rounds + 1):
         assert same_arrays(resumed.model_after(number), whole.model_after(number))
     assert watcher.published == reports[-len(watcher.published) :]

@@ -37,10 +37,8 @@ from models.errors import FolderInUseError, RefusedError
 from models.folder_lock import locked_folder
 from models.record import append_record, read_records
 from tests.fl_server.killed_orders import die_after
-from tests.killing import exit_code_of
+from tests.killing import KILLED, exit_code_of
 from tests.release_server import Publisher, serving
-
-KILLED = -9
 
 
 @pytest.fixture

@@ -5,20 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from fl_server.federation import Federation
 from models.domain.messages import SecureStage
 from models.domain.round import ReplyFate
 from models.errors import UsageError
-from tests.secure_federation import SecureWatcher, lose, secure_app, secure_grid, secure_plan
+from tests.fl_server.killed_rounds import LOST, die_in_stage
+from tests.killing import KILLED, exit_code_of
+from tests.secure_federation import SecureWatcher, lose, secure_grid, secure_plan
 from tests.small_federation import DEVICES, Watcher, run_federation, same_arrays, start_parameters
 
 PLAN = secure_plan()
-LOST = lose({2: SecureStage.MASKED})
 
 
-class Killed(BaseException):
-    """Stands for kill -9: nothing catches it."""
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Let this process add up floats in the order in which the killed ones do."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +47,7 @@ def test_a_secure_run_reports_its_rounds(uninterrupted):
 def test_a_run_killed_in_any_stage_ends_as_an_uninterrupted_one_although_all_keys_are_fresh(
     tmp_path, uninterrupted, stage
 ):
-    def kill(reply):
-        if reply.metadata.group_id.startswith("2/"):
-            raise Killed
-
-    with pytest.raises(Killed):
-        run_federation(tmp_path, PLAN, secure_grid(secure_app({(5, stage): kill}), LOST), SecureWatcher())
+    assert exit_code_of(die_in_stage, tmp_path, PLAN, stage) == KILLED
     watcher = SecureWatcher()
     resumed = run_federation(tmp_path, PLAN, secure_grid(is_lost=LOST), watcher)
     for number in range(4):
