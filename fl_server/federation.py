@@ -194,7 +194,7 @@ class Federation:
     ) -> tuple[UpdateSum | RobustMean | SecureTotal, dict[ReplyFate, int], int]:
         plan, number = self._plan, state.round_number + 1
         if plan.task.secure is not None:
-            return *self._collect_securely(grid, cohort, state), 0
+            return self._collect_securely(grid, cohort, state)
         size = state.model.size
         total = UpdateSum(size, state.clip_norm) if plan.robust is None else RobustMean(size, plan.robust)
         waiting = Waiting(plan.deadline_seconds, plan.patience_seconds, lambda: total.folded < plan.quorum)
@@ -205,13 +205,14 @@ class Federation:
 
     def _collect_securely(
         self, grid: Grid, cohort: list[int], state: FederationState
-    ) -> tuple[SecureTotal, dict[ReplyFate, int]]:
+    ) -> tuple[SecureTotal, dict[ReplyFate, int], int]:
         surroundings, number = self._surroundings, state.round_number + 1
         assert surroundings.authority is not None
         task = self._plan.task_of(number, state.clip_norm)
         replied = partial(surroundings.reached, number, RoundPoint.REPLIED)
         settings = SecureSettings(surroundings.authority, self._plan.deadline_seconds, surroundings.clock, replied)
-        return SecureCollector(grid, self._arrays(state.model), task, settings).collect(cohort)
+        collector = SecureCollector(grid, self._arrays(state.model), task, settings)
+        return *collector.collect(cohort), collector.sent_again
 
     def _noting(self, number: int, replies: Replies) -> Iterator[Message]:
         for reply in replies:

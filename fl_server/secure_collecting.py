@@ -18,7 +18,7 @@ from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, tas
 from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
 from models.domain.training import LocalTask
-from models.errors import ProtocolRefusedError, RoundAbortedError
+from models.errors import ProtocolRefusedError, RoundAbortedError, UpdateRefusedError
 from models.privacy.randomness import SeededWords, SystemWords, WordSource, seeded_generator
 from models.privacy.secure_aggregation import wire
 from models.privacy.secure_aggregation.server import ServerRound
@@ -77,7 +77,10 @@ class SecureSettings:
 
 
 class SecureCollector:
-    """Steps the server's machine through one round."""
+    """Steps the server's machine through one round.
+
+    ``sent_again`` counts replies that came after a device's first of a stage; they are not looked at.
+    """
 
     def __init__(self, grid: Grid, model: Arrays, task: LocalTask, settings: SecureSettings) -> None:
         """Prepare a round; nothing is sent yet.
@@ -98,6 +101,7 @@ class SecureCollector:
         self._machine = ServerRound(self._session, settings.authority, self._code.length, time.time())
         self._places: dict[int, int] = {}
         self._fates: dict[int, ReplyFate] = {}
+        self.sent_again = 0
 
     def collect(self, cohort: Sequence[int]) -> tuple[SecureTotal, dict[ReplyFate, int]]:
         """Run the round with a cohort; return the sum, or why there is none, and what became of each device."""
@@ -147,7 +151,7 @@ class SecureCollector:
         }
 
         def take(node: int, reply: Message) -> None:
-            self._machine.take_masked(self._places[node], _vector_in(reply))
+            self._machine.take_masked(self._places[node], _vector_in(reply, self._code.length))
             self._fates[node] = ReplyFate.FOLDED
 
         self._ask(SecureStage.MASKED, contents, take)
@@ -187,15 +191,29 @@ class SecureCollector:
         """Send a stage's messages and take in what comes before its deadline. No reply, however broken, stops it."""
         group = f"{self._task.round_number}/{stage}"
         messages = {node: self._grid.create_message(content, stage, node, group) for node, content in contents.items()}
-        for node, reply in _replies(self._grid, messages, self._settings):
-            if reply.has_error() or not _is_taken(take, node, reply):
-                self._note_failure(node, reply)
+        for node, reply in self._replies(messages):
+            refused = _take_in(take, node, reply, group)
+            # What fails after its vector came doesn't take a device out of the sum again.
+            if refused is not None and self._fates[node] is ReplyFate.NO_REPLY:
+                self._fates[node] = refused
             self._settings.replied()
 
-    def _note_failure(self, node: int, reply: Message) -> None:
-        """Note why a device's vector isn't in the sum. What fails after that doesn't take it out again."""
-        if self._fates[node] is ReplyFate.NO_REPLY and not (reply.has_error() and reply.error.code in _LOST):
-            self._fates[node] = ReplyFate.FAILED
+    def _replies(self, messages: Mapping[int, Message]) -> Iterator[tuple[int, Message]]:
+        """Send messages and yield each node's first reply, until all are there or the deadline has passed."""
+        clock, deadline = self._settings.clock, self._settings.clock.now() + self._settings.deadline_seconds
+        # Zipped, not gathered: a grid may run each message only as its id is asked for.
+        pending = dict(zip(self._grid.push_messages(messages.values()), messages, strict=True))
+        answered: set[str] = set()
+        while pending:
+            for reply in self._grid.pull_messages(list(pending)):
+                answers = reply.metadata.reply_to_message_id
+                self.sent_again += answers in answered
+                if answers in pending:
+                    answered.add(answers)
+                    yield pending.pop(answers), reply
+            if not pending or clock.now() >= deadline:
+                return
+            clock.pause(LONGEST_PAUSE)
 
 
 def _noise_source(task: LocalTask) -> WordSource:
@@ -204,26 +222,19 @@ def _noise_source(task: LocalTask) -> WordSource:
     return SeededWords(seeded_generator(task.seed, task.round_number, _SERVER, "missing noise shares"))
 
 
-def _replies(grid: Grid, messages: Mapping[int, Message], settings: SecureSettings) -> Iterator[tuple[int, Message]]:
-    """Send messages and yield each node's reply, until all are there or the deadline has passed."""
-    clock, deadline = settings.clock, settings.clock.now() + settings.deadline_seconds
-    # Zipped, not gathered: a grid may run each message only as its id is asked for.
-    pending = dict(zip(grid.push_messages(messages.values()), messages, strict=True))
-    while pending:
-        for reply in grid.pull_messages(list(pending)):
-            if reply.metadata.reply_to_message_id in pending:
-                yield pending.pop(reply.metadata.reply_to_message_id), reply
-        if not pending or clock.now() >= deadline:
-            return
-        clock.pause(LONGEST_PAUSE)
-
-
-def _is_taken(take: Callable[[int, Message], None], node: int, reply: Message) -> bool:
+def _take_in(take: Callable[[int, Message], None], node: int, reply: Message, group: str) -> ReplyFate | None:
+    """Have a reply taken in; return why its device is left out, ``None`` where it isn't."""
+    if reply.has_error():
+        return ReplyFate.NO_REPLY if reply.error.code in _LOST else ReplyFate.FAILED
+    if reply.metadata.group_id != group:
+        return ReplyFate.WRONG_ROUND
     try:
         take(node, reply)
+    except UpdateRefusedError as refused:
+        return ReplyFate(refused.fate)
     except ProtocolRefusedError:
-        return False
-    return True
+        return ReplyFate.FAILED
+    return None
 
 
 def _record(values: wire.Values) -> ConfigRecord:
@@ -237,18 +248,24 @@ def _said(reply: Message) -> Mapping[str, object]:
         raise ProtocolRefusedError("a reply is malformed") from error
 
 
-def _vector_in(reply: Message) -> NDArray[np.uint32]:
-    """Return a reply's masked vector.
+def _vector_in(reply: Message, length: int) -> NDArray[np.uint32]:
+    """Return a reply's masked vector, shape (length,).
 
     Raises:
-        ProtocolRefusedError: The reply holds none, or bytes that are no array.
+        UpdateRefusedError: The reply holds none, bytes that are no array, or another one.
     """
+    record = reply.content.get(UPDATE)
+    if not isinstance(record, ArrayRecord) or list(record) != [wire.MASKED]:
+        raise UpdateRefusedError(ReplyFate.WRONG_KEYS)
+    if len(record[wire.MASKED].data) > LARGEST_MESSAGE:
+        raise UpdateRefusedError(ReplyFate.TOO_LARGE)
     try:
-        array = reply.content.array_records[UPDATE][wire.MASKED]
-        vector = array.numpy() if len(array.data) <= LARGEST_MESSAGE else None
+        vector = record[wire.MASKED].numpy()
     except Exception as error:  # NumPy's reader raises a dozen types on crafted bytes; none may stop the round
-        raise ProtocolRefusedError("a vector is malformed") from error
+        raise UpdateRefusedError(ReplyFate.WRONG_SHAPE) from error
     # np.load gives an open archive, not an array, for the bytes of a zip file.
-    if not isinstance(vector, np.ndarray):
-        raise ProtocolRefusedError("a vector is malformed")
+    if not isinstance(vector, np.ndarray) or vector.shape != (length,):
+        raise UpdateRefusedError(ReplyFate.WRONG_SHAPE)
+    if vector.dtype != np.uint32:
+        raise UpdateRefusedError(ReplyFate.WRONG_TYPE)
     return vector

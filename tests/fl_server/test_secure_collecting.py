@@ -25,6 +25,7 @@ QUIET = secure_plan(noise=1e-4)
 """So little noise that the sum shows."""
 
 NODES = list(range(1, DEVICES + 1))
+LENGTH = VectorCode(PARAMETERS, 1.0, QUIET.task.secure, b"").length
 
 
 def collect(grid, plan=QUIET, cohort=NODES, clock: Clock | None = None) -> tuple[SecureTotal, dict[ReplyFate, int]]:
@@ -117,28 +118,71 @@ def no_array(reply: Message) -> None:
         array.data = b"no array"
 
 
+def another_round(reply: Message) -> None:
+    reply.metadata.__dict__["_group_id"] = "0/query.keys"
+
+
+def vector(array: np.ndarray) -> Callable[[Message], None]:
+    return saying(RecordDict({UPDATE: ArrayRecord({"masked": Array(array)})}))
+
+
 SPOILS = {
     "fails": failing,
+    "is of another round": another_round,
     "says nothing": saying(RecordDict()),
     "says other things": saying(RecordDict({SECURE: ConfigRecord({"places": [1, 1], "boxes": [b"x", b"x"]})})),
-    "sends another vector": saying(RecordDict({UPDATE: ArrayRecord({"masked": Array(np.zeros(7, np.uint32))})})),
+    "sends another vector": vector(np.zeros(7, np.uint32)),
+    "sends signed words": vector(np.zeros(LENGTH, np.int32)),
+    "sends a vector of vectors": vector(np.zeros((1, LENGTH), np.uint32)),
+    "sends far too much": vector(np.zeros(2**23, np.uint32)),
     "sends no array": no_array,
 }
+
+REASONS = {
+    "is of another round": ReplyFate.WRONG_ROUND,
+    "says nothing": ReplyFate.WRONG_KEYS,
+    "says other things": ReplyFate.WRONG_KEYS,
+    "sends another vector": ReplyFate.WRONG_SHAPE,
+    "sends signed words": ReplyFate.WRONG_TYPE,
+    "sends a vector of vectors": ReplyFate.WRONG_SHAPE,
+    "sends far too much": ReplyFate.TOO_LARGE,
+    "sends no array": ReplyFate.WRONG_SHAPE,
+}
+"""Of what comes in a masked vector's place; whatever is wrong with another stage's reply has failed."""
 
 
 @pytest.mark.parametrize(
     ("how", "stage"),
     [
         *itertools.product(("fails", "says nothing", "says other things", "sends another vector"), SecureStage),
-        ("sends no array", SecureStage.MASKED),
+        *((how, SecureStage.MASKED) for how in SPOILS),
+        ("is of another round", SecureStage.SHARES),
     ],
 )
-def test_no_broken_reply_stops_a_round(how, stage):
+def test_no_broken_reply_stops_a_round_and_each_is_counted_by_its_reason(how, stage):
     app = secure_app({(3, stage): SPOILS[how]})
     total, fates = collect(secure_grid(app), secure_plan(ThreatModel.HONEST_BUT_CURIOUS, 1e-4))
     came = stage in (SecureStage.SURVIVORS, SecureStage.UNMASK)
     assert is_sum_of(total, [device for device in range(DEVICES) if came or device != 2])
-    assert fates.get(ReplyFate.FAILED, 0) == (0 if came else 1)
+    by_reason = stage is SecureStage.MASKED or how == "is of another round"
+    reason = REASONS.get(how, ReplyFate.FAILED) if by_reason else ReplyFate.FAILED
+    assert fates == ({ReplyFate.FOLDED: DEVICES} if came else {ReplyFate.FOLDED: DEVICES - 1, reason: 1})
+
+
+def test_a_reply_sent_twice_is_counted_and_not_looked_at():
+    grid = secure_grid()
+    pull = grid.pull_messages
+
+    def repeat(message_ids):
+        replies = pull(message_ids)
+        return [*replies, *(reply for reply in replies if reply.metadata.src_node_id == 3)]
+
+    grid.pull_messages = repeat
+    settings = SecureSettings(ENROLMENT.authority, 10.0, TestClock().clock())
+    collector = SecureCollector(grid, start_parameters(), QUIET.task_of(1, 1.0), settings)
+    total, fates = collector.collect(NODES)
+    assert is_sum_of(total, range(DEVICES))
+    assert (fates, collector.sent_again) == ({ReplyFate.FOLDED: DEVICES}, len(SecureStage))
 
 
 def test_an_early_reply_is_taken_and_a_late_one_is_not():

@@ -79,6 +79,11 @@ def test_sampled_epsilon_is_at_least_dp_accountings_by_pld_and_by_renyi_divergen
     assert renyi.get_epsilon(DELTA) <= ours <= 1.6 * renyi.get_epsilon(DELTA)
 
 
+def test_the_sampled_divergence_is_the_theorems_term_by_term():
+    """Order 3, rate 1/2 and a divergence of log 2 at every order: 1/4 * 2 + 3 * 1/8 * 2 + 3 * 1/8 * 2^2 = 11/4."""
+    assert sampled_divergence(lambda _order: math.log(2), 0.5, 3) == pytest.approx(math.log(11 / 4) / 2)
+
+
 def test_sampling_everybody_amplifies_nothing_and_rarer_sampling_costs_less():
     whole = sum_divergence(ONE, 4)
     by_rate = [sampled_divergence(lambda order: sum_divergence(ONE, order), rate, 4) for rate in (0.01, 0.1, 0.5)]
