@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fl_server.collecting import LONGEST_PAUSE, Clock
+from fl_server.collecting import LONGEST_PAUSE, MESSAGES_AT_ONCE, Clock
 from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, task_to_values
 from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
@@ -101,6 +102,7 @@ class SecureCollector:
         self._machine = ServerRound(self._session, settings.authority, self._code.length, time.time())
         self._places: dict[int, int] = {}
         self._fates: dict[int, ReplyFate] = {}
+        self._answered: set[str] = set()
         self.sent_again = 0
 
     def collect(self, cohort: Sequence[int]) -> tuple[SecureTotal, dict[ReplyFate, int]]:
@@ -190,30 +192,36 @@ class SecureCollector:
     def _ask(self, stage: SecureStage, contents: Contents, take: Callable[[int, Message], None]) -> None:
         """Send a stage's messages and take in what comes before its deadline. No reply, however broken, stops it."""
         group = f"{self._task.round_number}/{stage}"
-        messages = {node: self._grid.create_message(content, stage, node, group) for node, content in contents.items()}
-        for node, reply in self._replies(messages):
+        for node, reply in self._replies(stage, group, contents):
             refused = _take_in(take, node, reply, group)
             # What fails after its vector came doesn't take a device out of the sum again.
             if refused is not None and self._fates[node] is ReplyFate.NO_REPLY:
                 self._fates[node] = refused
             self._settings.replied()
 
-    def _replies(self, messages: Mapping[int, Message]) -> Iterator[tuple[int, Message]]:
-        """Send messages and yield each node's first reply, until all are there or the deadline has passed."""
+    def _replies(self, stage: SecureStage, group: str, contents: Contents) -> Iterator[tuple[int, Message]]:
+        """Send messages and yield each node's first reply, until all are there or the deadline has passed.
+
+        A few are sent before replies are looked for: else a whole cohort's vectors would wait in memory.
+        """
         clock, deadline = self._settings.clock, self._settings.clock.now() + self._settings.deadline_seconds
-        # Zipped, not gathered: a grid may run each message only as its id is asked for.
-        pending = dict(zip(self._grid.push_messages(messages.values()), messages, strict=True))
-        answered: set[str] = set()
-        while pending:
-            for reply in self._grid.pull_messages(list(pending)):
-                answers = reply.metadata.reply_to_message_id
-                self.sent_again += answers in answered
-                if answers in pending:
-                    answered.add(answers)
-                    yield pending.pop(answers), reply
-            if not pending or clock.now() >= deadline:
-                return
+        left, pending = iter(contents.items()), dict[str, int]()
+        while (some := dict(itertools.islice(left, MESSAGES_AT_ONCE))) and (seconds := deadline - clock.now()) > 0:
+            messages = [self._grid.create_message(said, stage, node, group, seconds) for node, said in some.items()]
+            pending |= dict(zip(self._grid.push_messages(messages), some, strict=True))
+            yield from self._pull(pending)
+        while pending and clock.now() < deadline:
             clock.pause(LONGEST_PAUSE)
+            yield from self._pull(pending)
+
+    def _pull(self, pending: dict[str, int]) -> Iterator[tuple[int, Message]]:
+        """Yield the first replies that are there, and take them off those that are waited for."""
+        for reply in self._grid.pull_messages(list(pending)):
+            answers = reply.metadata.reply_to_message_id
+            self.sent_again += answers in self._answered
+            if answers in pending:
+                self._answered.add(answers)
+                yield pending.pop(answers), reply
 
 
 def _noise_source(task: LocalTask) -> WordSource:

@@ -11,6 +11,7 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 
 from fl_client.training import train_on_device
+from fl_server import secure_collecting
 from fl_server.collecting import Clock
 from fl_server.secure_collecting import SecureCollector, SecureSettings, SecureTotal
 from models.domain.messages import SECURE, UPDATE, SecureStage
@@ -167,6 +168,38 @@ def test_no_broken_reply_stops_a_round_and_each_is_counted_by_its_reason(how, st
     by_reason = stage is SecureStage.MASKED or how == "is of another round"
     reason = REASONS.get(how, ReplyFate.FAILED) if by_reason else ReplyFate.FAILED
     assert fates == ({ReplyFate.FOLDED: DEVICES} if came else {ReplyFate.FOLDED: DEVICES - 1, reason: 1})
+
+
+def test_the_vectors_of_a_cohort_are_never_in_memory_together(monkeypatch):
+    """At most one batch of replies waits at a time; the negative control is a batch of everybody."""
+    most = []
+    for batch in (2, DEVICES):
+        monkeypatch.setattr(secure_collecting, "MESSAGES_AT_ONCE", batch)
+        grid, waiting = secure_grid(), [0]
+        pull = grid.pull_messages
+
+        def pull_counting(ids, grid=grid, waiting=waiting, pull=pull):
+            waiting.append(len(grid._answers))
+            return pull(ids)
+
+        grid.pull_messages = pull_counting
+        total, _ = collect(grid)
+        assert is_sum_of(total, range(DEVICES))
+        most.append(max(waiting))
+    assert most == [2, DEVICES]
+
+
+def test_a_stages_messages_live_as_long_as_it_waits():
+    grid, lives = secure_grid(), []
+    create = grid.create_message
+
+    def note(content, message_type, dst_node_id, group_id, ttl=None):
+        lives.append(ttl)
+        return create(content, message_type, dst_node_id, group_id, ttl)
+
+    grid.create_message = note
+    collect(grid)
+    assert lives == [10.0] * DEVICES * len(SecureStage)
 
 
 def test_a_reply_sent_twice_is_counted_and_not_looked_at():
