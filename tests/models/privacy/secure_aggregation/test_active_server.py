@@ -159,6 +159,23 @@ def test_below_the_quorum_nobody_unmasks(threat_model):
             step(played.parties[device], few)
 
 
+@BOTH
+def test_a_device_whose_vector_is_left_out_unmasks_nothing_for_the_others(threat_model):
+    played = play_until(Stage.SIGN, threat_model, devices=6)
+    others = [place for place in played.survivors if place != played.places[0]]
+    step = (lambda party, told: party.sign(told)) if threat_model is ACTIVE else unmask_plainly
+    with refused("leave this device out"):
+        step(played.parties[0], others)
+
+
+@BOTH
+def test_a_box_from_whoever_is_no_neighbour_is_refused(threat_model):
+    played = play_until(Stage.MASK, threat_model)
+    own = played.places[0]
+    with refused("from no neighbour"):
+        played.parties[0].mask({**played.inboxes[own], own: b"box"}, MODEL, vector_of(0))
+
+
 def unmask_plainly(party: DeviceRound, survivors) -> dict[int, bytes]:
     return party.unmask(UnmaskRequest(survivors, [], {}))
 
@@ -236,6 +253,32 @@ def test_a_forged_roster_is_refused(forgery):
     reason, forge = forged_rosters()[forgery]
     with refused(reason):
         played.parties[0].share(in_order(forge(ads, played.session.digest(), played.places[0])))
+
+
+DIFFERENT_WORDS = {
+    "another round": {"round_number": 2},
+    "another model": {"model_digest": b"n" * 32},
+    "another task": {"task_digest": b"u" * 32},
+    **{
+        f"another {name}": {"terms": replace(terms_for(6, ACTIVE), **{name: value})}
+        for name, value in (
+            ("threat_model", CURIOUS),
+            ("expected_dropout", 0.1),
+            ("quorum", 4),
+            ("most_devices", 7),
+            ("noise_deviation", 2.0),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("told", DIFFERENT_WORDS)
+def test_devices_that_were_told_different_things_take_part_in_no_common_round(told):
+    played, ads = advertised()
+    elsewhere = replace(played.session, **DIFFERENT_WORDS[told])
+    stranger = advertise(new_identity(), key_bytes(), key_bytes(), elsewhere.digest())
+    with refused("forged"):
+        played.parties[0].share(in_order([*ads, stranger]))
 
 
 def test_a_roster_out_of_order_is_refused_and_the_honest_one_is_taken():

@@ -58,6 +58,19 @@ def test_wrong_shares_end_the_round_without_a_sum():
         played.server.finish()
 
 
+def test_wrong_shares_of_a_lost_devices_mask_key_end_the_round_without_a_sum():
+    played = PlayedRound(terms_for(6, CURIOUS), 6, {5: Stage.MASK})
+    for step in (played.advertise, played.share, played.mask, played.sign):
+        step()
+    lost = played.places[5]
+    for device in played.here(Stage.UNMASK):
+        given = played.parties[device].unmask(played.request)
+        given[lost] = bytes([given[lost][0], given[lost][1] ^ 1, *given[lost][2:]])
+        played.server.take_revealed(played.places[device], given)
+    with pytest.raises(RoundAbortedError, match="shares are wrong"):
+        played.server.finish()
+
+
 @pytest.mark.parametrize("share", [b"", b"\xff" * 33, bytes(32)], ids=["empty", "above the prime", "too short"])
 def test_one_malformed_share_costs_its_device_and_not_the_round(share):
     """It comes from the holder whose shares would be used first, beside good ones."""
