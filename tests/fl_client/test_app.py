@@ -9,6 +9,7 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.common.serde import message_to_proto
 
+from fl_client import app as client_app
 from fl_client.app import OWN_ROUND, arrays_of, build_client_app
 from fl_client.guard import simulation_guard
 from fl_client.ledger import IN_MEMORY, LedgerStore
@@ -46,6 +47,23 @@ def ask_and_look(task: LocalTask, calls: int) -> tuple[Message, list[bytes], lis
     (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
     assert len(grid.context_of(1).state) == 0
     return reply, heard, grid.take_norms()
+
+
+def test_a_training_is_charged_before_it_runs(monkeypatch):
+    store, charged = LedgerStore(IN_MEMORY, at_once=False), []
+    honest = client_app.train_on_device
+
+    def train(model, calls, task, device, memory):
+        charged.append(store.ledger_of(device).rounds(release=0))
+        return honest(model, calls, task, device, memory)
+
+    monkeypatch.setattr(client_app, "train_on_device", train)
+    grid = InProcessGrid(build_client_app(lambda _device: some_calls(3), simulation_guard(store)), 1)
+    model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
+    content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(task_to_values(SMALL_TASK)))})
+    (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
+    assert not reply.has_error()
+    assert charged == [[1]]
 
 
 @pytest.mark.parametrize("calls", COUNTS)

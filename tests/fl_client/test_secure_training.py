@@ -248,6 +248,22 @@ def test_a_persons_device_isnt_talked_into_believing_the_server():
     require_obeyable(task, replace(PEOPLE, threat_model=None), release=0, seconds_left=1.0)
 
 
+def test_a_masked_training_is_charged_before_it_runs(monkeypatch):
+    store, charged = LedgerStore(IN_MEMORY, at_once=False), []
+    honest = secure_training.train_on_device
+
+    def train(model, calls, task, device):
+        charged.append(store.ledger_of(device).rounds(release=0))
+        return honest(model, calls, task, device)
+
+    monkeypatch.setattr(secure_training, "train_on_device", train)
+    settings = SecureSettings(ENROLMENT.authority, 10.0, TestClock().clock())
+    app = build_secure_client_app(lambda _device: some_calls(3), simulation_guard(store), ENROLMENT.credentials_of)
+    grid = InProcessGrid(app, DEVICES)
+    SecureCollector(grid, start_parameters(), PLAN.task_of(1, 1.0), settings).collect(range(1, DEVICES + 1))
+    assert charged == [[1]] * DEVICES
+
+
 def test_steps_that_were_not_paid_for_never_leave_a_secure_round_either(monkeypatch):
     greedy = CallSteps(1.0, 1.0, 99)
     honest = secure_training.train_on_device
