@@ -118,7 +118,7 @@ class PlainClassifier:
         require_layout(parameters, _layout(dimensions))
         self._start, self._dimensions, self._memory = parameters, dimensions, memory or Memory()
         self._own = self._memory.parameters(dimensions)
-        self.update = self._own.update.zero_()
+        self.update, self._has_moved = self._own.update.zero_(), False
 
     @torch.inference_mode()
     def step(
@@ -139,17 +139,18 @@ class PlainClassifier:
         lstm = LstmWeights(layers.from_words, layers.from_hidden, layers.bias_of_words + layers.bias_of_hidden)
         hidden = recurrence.run_forward(embedded, lstm)
         at_head = _arriving_at_head(layers.head, hidden, lengths, labels, vishing_weight)
-        at_gates = recurrence.gate_gradients(at_head @ layers.head[:, :-1], layers.from_hidden).flatten(
-            0, 1
-        )  # (TN, 4H)
+        at_hidden = torch.mm(at_head.t(), layers.head[:, :-1]).view_as(hidden)
+        at_gates = recurrence.gate_gradients(at_hidden, layers.from_hidden).flatten(0, 1)  # (TN, 4H)
         self._move_lstm(at_gates, embedded, recurrence.hidden_before, -learning_rate)
         self._move_head(at_head, hidden, -learning_rate)
+        self._has_moved = True
 
     def _layers(self) -> _Layers:
         """Return the parameters as they stand."""
         values = self._own.values
         np.concatenate([array.ravel() for array in self._start.values()], out=values.numpy())
-        values.add_(self.update)
+        if self._has_moved:
+            values.add_(self.update)
         return self._own.layers
 
     def _move_lstm(self, at_gates: Tensor, embedded: Tensor, hidden_before: Tensor, rate: float) -> None:
@@ -160,19 +161,20 @@ class PlainClassifier:
         moves.bias_of_hidden.copy_(moves.bias_of_words)  # the network sees their sum only
 
     def _move_head(self, at_head: Tensor, hidden: Tensor, rate: float) -> None:
-        head, by_word = self._own.moves.head, at_head.flatten(0, 1)  # (TN, 2)
-        head[:, :-1].addmm_(by_word.t(), hidden.flatten(0, 1), alpha=rate)
-        head[:, -1].add_(by_word.sum(0), alpha=rate)
+        head = self._own.moves.head
+        head[:, :-1].addmm_(at_head, hidden.flatten(0, 1), alpha=rate)
+        head[:, -1].add_(at_head.sum(1), alpha=rate)
 
 
 def _arriving_at_head(
     head: Tensor, hidden: Tensor, lengths: Sequence[int], labels: Tensor, vishing_weight: float
 ) -> Tensor:
-    """Return the mean loss's gradients at each word's energy, and at the output from each word, shape (T, N, 2).
+    """Return the mean loss's gradients at each word's energy, and at the output from each word, shape (2, TN).
 
     The output is linear in the weighted mean of the words: as if each word had an output of its own.
     """
-    energies, outputs = torch.matmul(hidden, head[:, :-1].t()).add_(head[:, -1]).unbind(2)  # (T, N)
+    of_words = torch.addmm(head[:, -1:], head[:, :-1], hidden.flatten(0, 1).t())  # (2, TN)
+    energies, outputs = of_words.view(2, *hidden.shape[:2]).unbind()  # (T, N)
     if min(lengths) < len(hidden):
         energies = energies.masked_fill(torch.arange(len(hidden)).unsqueeze(1) >= torch.tensor(lengths), -1e9)
     attention = torch.softmax(energies, dim=0)
@@ -180,7 +182,7 @@ def _arriving_at_head(
     share, of_calls = 1 / len(lengths), torch.add(1.0, labels, alpha=vishing_weight - 1)
     at_logits = torch.sigmoid(logits).mul_(of_calls).sub_(labels, alpha=vishing_weight).mul_(share)
     at_outputs = attention.mul_(at_logits)
-    return torch.stack((at_outputs * outputs.sub_(logits), at_outputs), dim=2)
+    return torch.stack((outputs.sub_(logits).mul_(at_outputs), at_outputs)).flatten(1)
 
 
 @lru_cache(maxsize=8)

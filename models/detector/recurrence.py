@@ -68,8 +68,7 @@ class Recurrence:
         """
         self._words = len(embedded)
         self._project(embedded, weights)
-        from_hidden = weights.from_hidden.t().contiguous()
-        _gate_g(from_hidden).mul_(2)
+        from_hidden = _with_gate_g_doubled(weights.from_hidden).t()
         addcmul, add, minus_written = torch.addcmul, torch.add, self._scratch
         for word in self._by_word[: self._words]:
             gates, gate_i, gate_f, gate_s, gate_o, squashed, cell, next_cell, hidden, next_hidden = word
@@ -152,6 +151,8 @@ class _Backward:
         self.by_word = list(zip(*(of.unbind() for of in (*of_gates, *others)), strict=True))
 
 
-def _gate_g(from_hidden: Tensor) -> Tensor:
-    """Return the part of weights (H, 4H) that gate g sees."""
-    return from_hidden.chunk(4, dim=1)[2]
+def _with_gate_g_doubled(from_hidden: Tensor) -> Tensor:
+    """Return weights (4H, H) that put twice as much into gate g."""
+    doubled = from_hidden.clone()
+    doubled.chunk(4)[2].mul_(2)
+    return doubled
