@@ -40,13 +40,14 @@ def build_client_app(load_calls: CallLoader, guard: Guard, memory: Memory | None
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
-        task = task_from_values(dict(message.content.config_records[TASK]))  # type: ignore[arg-type]
+        asked = message.content
+        task = task_from_values(dict(asked[TASK]))  # type: ignore[arg-type]
         if task.secure is not None:
             raise ProtocolRefusedError("a masked update was asked for, and this device masks none")
         device = int(context.node_config[DEVICE_ID])
         expires = message.metadata.created_at + message.metadata.ttl
         admission = guard.admit(device, task, load_calls(device), expires)
-        parameters = arrays_of(message.content.array_records[MODEL])
+        parameters = arrays_of(asked[MODEL])  # type: ignore[arg-type]
         result = train_on_device(parameters, admission.calls, task, device, memory)
         admission.require_covered(result.call_steps)
         context.state[OWN_ROUND] = MetricRecord({"norm": result.norm})
@@ -80,5 +81,6 @@ def _numbers_of(array: Array) -> NDArray[np.float32]:
 
 def _reply(update: NDArray[np.float32]) -> RecordDict:
     """The update and nothing else of the device: no loss, no norm, no count of its calls."""
-    record = ArrayRecord({VECTOR: Array(str(update.dtype), update.shape, SType.NUMPY, write_npy(update))})
+    record = ArrayRecord()
+    record[VECTOR] = Array("float32", update.shape, SType.NUMPY, write_npy(update))
     return RecordDict({UPDATE: record, METRICS: MetricRecord({"num-examples": 1})})

@@ -51,7 +51,7 @@ class WatchedFederation:
             field.judge.accept,
             self._watch,
             lambda report: append_round(registry, report),
-            Clock(),
+            Clock(pause=self._pause),
             authority=self.enrolment.authority,
         )
         self._federation = Federation(self._plan, field.base.parameters, self._folder / "server", surroundings)
@@ -62,6 +62,10 @@ class WatchedFederation:
         """Run the rounds that are left; see `Federation.run` for the errors."""
         self._grid = grid
         build_server_app(self._federation)(grid, Context(RUN_ID, 0, {}, RecordDict(), {}))
+
+    def _pause(self, seconds: float) -> None:
+        assert self._grid is not None
+        self._grid.pause(seconds)
 
     def rounds_done(self) -> int:
         """Return how many rounds are saved."""

@@ -4,48 +4,52 @@ from __future__ import annotations
 
 import os
 import struct
+from functools import lru_cache
 
-_SIZE = struct.Struct("<Q")
+_COUNT = struct.Struct("<I")
 
 MOST_PARTS = 1000
 """So many, and a few more, a system takes at once (IOV_MAX of POSIX systems is 1024)."""
 
-Parts = tuple[bytes, ...]
-"""What a frame holds, not yet put together."""
 
-
-def write_frames(pipe: int, *frames: Parts) -> None:
-    """Write frames, each the parts of it one after the other. Large parts go into the pipe from where they lie.
+def write_frame(pipe: int, *parts: bytes) -> None:
+    """Write a frame of parts. Large parts go into the pipe from where they lie.
 
     Args:
         pipe: Descriptor of its end.
-        frames: What `read_frame` gives, one by one.
+        parts: What `read_frame` gives.
 
     Raises:
         OSError: Nobody reads any more.
     """
-    parts = [part for frame in frames for part in (_SIZE.pack(sum(map(len, frame))), *frame)]
-    if len(parts) > MOST_PARTS:
-        parts = [b"".join(parts)]
-    written = os.writev(pipe, parts)
-    if written < sum(map(len, parts)):  # a signal came between
-        left = memoryview(b"".join(parts))[written:]
+    frame = [_COUNT.pack(len(parts)), _sizes(len(parts)).pack(*map(len, parts)), *parts]
+    if len(frame) > MOST_PARTS:
+        frame = [b"".join(frame)]
+    written = os.writev(pipe, frame)
+    if written < sum(map(len, frame)):  # a signal came between
+        left = memoryview(b"".join(frame))[written:]
         while left:
             left = left[os.write(pipe, left) :]
 
 
-def read_frame(pipe: int) -> bytes:
-    """Return the next frame.
+def read_frame(pipe: int) -> list[bytes]:
+    """Return the next frame's parts.
 
     Raises:
         EOFError: Nobody writes any more.
     """
-    (size,) = _SIZE.unpack(_read(pipe, _SIZE.size))
-    return _read(pipe, size)
+    (count,) = _COUNT.unpack(_read(pipe, _COUNT.size))
+    sizes = _sizes(count)
+    return [_read(pipe, size) for size in sizes.unpack(_read(pipe, sizes.size))]
+
+
+@lru_cache
+def _sizes(count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}Q")
 
 
 def _read(pipe: int, size: int) -> bytes:
-    read = _next(pipe, size)
+    read = _next(pipe, size) if size else b""
     if len(read) == size:
         return read  # as it came: joining would copy it
     parts, left = [read], size - len(read)
@@ -57,6 +61,6 @@ def _read(pipe: int, size: int) -> bytes:
 
 def _next(pipe: int, most: int) -> bytes:
     read = os.read(pipe, most)
-    if most and not read:
+    if not read:
         raise EOFError
     return read

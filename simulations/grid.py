@@ -20,7 +20,7 @@ from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
 from fl_client.app import DEVICE_ID, OWN_ROUND
-from simulations.crossing import Crossing, MessageReader, MessageWriter, message_from_bytes, message_parts
+from simulations.crossing import Crossing, MessageReader, MessageWriter, crossing_of
 
 RUN_ID = 1
 
@@ -43,17 +43,21 @@ class SimulatedGrid(Grid):
     def take_norms(self) -> list[float]:
         """Return the norms of the updates since this was last asked. Only a simulator can know them."""
 
+    def pause(self, seconds: float) -> None:
+        """Let this time go by before the next look for replies. A grid that knows when they come may return then."""
+        time.sleep(seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What comes back from a device.
 
     Attributes:
-        reply: The message's bytes, in parts.
+        reply: The message.
         norm: Of the update, beside the message: only a simulator may know it.
     """
 
-    reply: tuple[bytes, ...]
+    reply: Crossing
     norm: float | None
 
 
@@ -82,7 +86,7 @@ class DeviceHost:
             failed = Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, type(error).__name__)
             reply = Message(failed, reply_to=message)
         seen = context.state.pop(OWN_ROUND, None)
-        return Answer(message_parts(reply), None if seen is None else float(seen["norm"]))  # type: ignore[arg-type]
+        return Answer(crossing_of(reply), None if seen is None else float(seen["norm"]))  # type: ignore[arg-type]
 
 
 class ByteGrid(SimulatedGrid):
@@ -109,7 +113,7 @@ class ByteGrid(SimulatedGrid):
         self._answers: dict[str, Answer] = {}
         self._norms: list[float] = []
         self._message_numbers = itertools.count(1)
-        self._writer = MessageWriter()
+        self._writer, self._reader = MessageWriter(), MessageReader()
 
     @abstractmethod
     def _deliver(self, message_id: str, node_id: int, crossing: Crossing) -> None:
@@ -174,7 +178,7 @@ class ByteGrid(SimulatedGrid):
             self._wiretap(crossing.whole)
         if self._is_lost(message.metadata.group_id, node_id - 1):
             error = Error(ErrorCode.NODE_UNAVAILABLE, "device dropped out")
-            self._keep(message_id, Answer(message_parts(Message(error, reply_to=message)), None))
+            self._keep(message_id, Answer(crossing_of(Message(error, reply_to=message)), None))
         else:
             self._deliver(message_id, node_id, crossing)
 
@@ -186,10 +190,9 @@ class ByteGrid(SimulatedGrid):
     def _receive(self, answer: Answer) -> Message:
         if answer.norm is not None:
             self._norms.append(answer.norm)
-        crossing = b"".join(answer.reply)
         if self._wiretap:
-            self._wiretap(crossing)
-        return message_from_bytes(crossing)
+            self._wiretap(answer.reply.whole)
+        return self._reader.read(answer.reply)
 
 
 class InProcessGrid(ByteGrid):

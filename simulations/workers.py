@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import selectors
+import itertools
+import select
 import signal
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -16,12 +17,18 @@ from types import TracebackType
 from flwr.clientapp import ClientApp
 
 from models.errors import UnreachableError
-from simulations.crossing import Crossing
-from simulations.frames import read_frame, write_frames
+from simulations.crossing import Crossing, Parts
+from simulations.frames import read_frame, write_frame
 from simulations.grid import Answer, ByteGrid, DeviceHost, IsLost, Wiretap, nobody_is_lost
 
-AHEAD = 8
+AHEAD = 16
 """Messages that a worker has not answered: bounds memory, and leaves no worker idle."""
+
+TOGETHER = 4
+"""Answers of a worker that the run is woken for at once: it finds its code in the processor's cache but for the first.
+
+Each has a pipe of its own, in turn: so no worker waits until it is read, and the last one's pipe tells that all came.
+"""
 
 PIPE_BYTES = 2**20
 """Room in a pipe, the most that Linux gives without asking: answers cross whole, not in sixteenths."""
@@ -52,58 +59,72 @@ class WorkerGrid(ByteGrid):
         """Start so many worker processes, each of which calls ``make_client_app`` once; see `ByteGrid` for the rest."""
         super().__init__(devices, is_lost, wiretap, on_reply)
         self._workers = [_Worker(make_client_app) for _ in range(workers)]
-        self._answering = selectors.DefaultSelector()
-        for worker in self._workers:
-            self._answering.register(worker.answers, selectors.EVENT_READ, worker)
 
     def __enter__(self) -> WorkerGrid:
         """Return the grid; its workers end with the block."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._answering.close()
         for worker in self._workers:
             worker.close()
+
+    def pause(self, seconds: float) -> None:
+        """Let this time go by, or less: until an answer comes."""
+        if any(worker.asked for worker in self._workers):
+            self._take_in(seconds)
+        else:
+            super().pause(seconds)
 
     def _deliver(self, message_id: str, node_id: int, crossing: Crossing) -> None:
         worker = self._workers[node_id % len(self._workers)]
         while not worker.has_room_for(crossing):
-            self._take_in(None)
+            self._take(None, TOGETHER)
         worker.ask(message_id, crossing)
 
     def _take_in(self, seconds: float | None) -> None:
-        while ready := self._ready(seconds):
-            for worker in ready:
-                self._keep(*worker.take())
+        while self._take(seconds, 1):
             seconds = 0.0
 
-    def _ready(self, seconds: float | None) -> list[_Worker]:
-        if not any(worker.asked for worker in self._workers):
-            return []
-        return [key.data for key, _ in self._answering.select(seconds)]
+    def _take(self, seconds: float | None, together: int) -> bool:
+        """Keep so many answers of each worker that has them; wait so long for the first that has. Say if one had."""
+        waiting, poll = {}, select.poll()
+        for worker in self._workers:
+            if worker.asked:
+                count = min(together, len(worker.asked))
+                waiting[worker.pipe_of(count)] = worker, count
+                poll.register(worker.pipe_of(count), select.POLLIN)
+        ready = poll.poll(seconds and 1000 * seconds) if waiting else []
+        for pipe, _ in ready:
+            worker, count = waiting[pipe]
+            for _ in range(count):
+                self._keep(*worker.take())
+        return bool(ready)
 
 
 class _Worker:
     """A worker process, seen from the run.
 
     Attributes:
-        answers: Where its answers come from.
         asked: Ids of the messages that it hasn't answered, in order, as it will answer them.
     """
 
     def __init__(self, make_client_app: MakeClientApp) -> None:
         # Started anew, not forked: this process may have threads, and a fork would copy their locks as they stand.
         context = get_context("spawn")
-        (theirs, self._requests), (self.answers, back) = context.Pipe(duplex=False), context.Pipe(duplex=False)
+        theirs, self._requests = context.Pipe(duplex=False)
+        self._answers: tuple[Connection, ...]
+        self._answers, backs = zip(*(context.Pipe(duplex=False) for _ in range(TOGETHER)), strict=True)
+        self._taken = 0
         self.asked: deque[str] = deque()
-        self._content: bytes | None = None
-        with suppress(OSError, AttributeError):  # no room left for larger pipes, or not Linux: answers take longer
-            fcntl.fcntl(back.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self._process = context.Process(target=_work, args=(make_client_app, theirs, back), daemon=True)
+        self._content: Parts | None = None
+        for back in backs:
+            with suppress(OSError, AttributeError):  # no room left for larger pipes, or not Linux: answers take longer
+                fcntl.fcntl(back.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._process = context.Process(target=_work, args=(make_client_app, theirs, backs), daemon=True)
         self._process.start()
         # The worker's ends are its own now: with it they close, which is how either side learns of the other's end.
-        theirs.close()
-        back.close()
+        for end in (theirs, *backs):
+            end.close()
 
     def has_room_for(self, crossing: Crossing) -> bool:
         """Say whether a message can be sent without waiting for the worker.
@@ -116,21 +137,26 @@ class _Worker:
         """Send a message; its content only where the last message had another."""
         with _telling_of_the_end():
             if crossing.content is not self._content:
-                write_frames(self._requests.fileno(), (_CONTENT,), (crossing.content,))
+                write_frame(self._requests.fileno(), _CONTENT, *crossing.content)
                 self._content = crossing.content
-            write_frames(self._requests.fileno(), (_HEAD,), (crossing.head,))
+            write_frame(self._requests.fileno(), _HEAD, crossing.head)
         self.asked.append(message_id)
+
+    def pipe_of(self, place: int) -> int:
+        """Return the descriptor of the pipe that an answer comes through; the first not yet taken has place 1."""
+        return self._answers[(self._taken + place - 1) % TOGETHER].fileno()
 
     def take(self) -> tuple[str, Answer]:
         """Return the next answer, and the message's id."""
         with _telling_of_the_end():
-            norm, reply = read_frame(self.answers.fileno()), read_frame(self.answers.fileno())
-        return self.asked.popleft(), Answer((reply,), *_NORM.unpack(norm) if norm else (None,))
+            norm, head, *content = read_frame(self.pipe_of(1))
+        self._taken += 1
+        return self.asked.popleft(), Answer(Crossing(head, tuple(content)), *_NORM.unpack(norm) if norm else (None,))
 
     def close(self) -> None:
         """End the process, after the message that it works on."""
-        self._requests.close()
-        self.answers.close()
+        for end in (self._requests, *self._answers):
+            end.close()
         self._process.join()
 
 
@@ -144,16 +170,18 @@ def _telling_of_the_end() -> Iterator[None]:
         ) from error
 
 
-def _work(make_client_app: MakeClientApp, requests: Connection, answers: Connection) -> None:
+def _work(make_client_app: MakeClientApp, requests: Connection, answers: Sequence[Connection]) -> None:
     """Answer messages until the run closes its end, or is killed: then nobody holds that end any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us, too; the run stops its workers itself
-    host, content = DeviceHost(make_client_app()), b""
+    host = DeviceHost(make_client_app())
+    content: Parts = ()
+    pipes = itertools.cycle(answers)
     with suppress(EOFError, OSError):
         while True:
-            kind, said = read_frame(requests.fileno()), read_frame(requests.fileno())
+            kind, *said = read_frame(requests.fileno())
             if kind == _CONTENT:
-                content = said
+                content = tuple(said)
                 continue
-            answer = host.deliver(Crossing(said, content))
-            norm = () if answer.norm is None else (_NORM.pack(answer.norm),)
-            write_frames(answers.fileno(), norm, answer.reply)
+            answer = host.deliver(Crossing(said[0], content))
+            norm = b"" if answer.norm is None else _NORM.pack(answer.norm)
+            write_frame(next(pipes).fileno(), norm, answer.reply.head, *answer.reply.content)

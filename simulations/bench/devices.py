@@ -93,9 +93,8 @@ class Rounds:
         self._number += 1
         model = flatten(self._model)
         task, total = replace(TASK, round_number=self._number), UpdateSum(model.size, CLIP_NORM)
-        replies = Replies(
-            self._grid, list(self._grid.get_node_ids()), self._model, task, Waiting(DEADLINE_SECONDS), Clock()
-        )
+        cohort, clock = list(self._grid.get_node_ids()), Clock(pause=self._grid.pause)
+        replies = Replies(self._grid, cohort, self._model, task, Waiting(DEADLINE_SECONDS), clock)
         fates = fold_replies(replies, COHORT, total, model.size, self._number)
         assert fates == {ReplyFate.FOLDED: COHORT}, fates
         mean = total.private_mean(PRIVACY, SystemGaussian(), None)

@@ -70,7 +70,7 @@ def _run_rounds(grid: WorkerGrid) -> None:
     for number in range(1, ROUNDS + 1):
         cohort = generator.choice(grid.get_node_ids(), COHORT, replace=False).tolist()
         task = replace(TASK, round_number=number)
-        replies = Replies(grid, cohort, model, task, Waiting(DEADLINE_SECONDS), Clock())
+        replies = Replies(grid, cohort, model, task, Waiting(DEADLINE_SECONDS), Clock(pause=grid.pause))
         fates = fold_replies(replies, COHORT, UpdateSum(size, CLIP_NORM), size, number)
         assert fates == {ReplyFate.FOLDED: COHORT}, fates
 

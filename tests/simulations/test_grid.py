@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from models.command import INTERRUPTED
 from models.errors import UnreachableError
-from simulations.crossing import MessageReader, MessageWriter, message_to_bytes
+from simulations.crossing import MessageReader, MessageWriter, crossing_of
 from simulations.grid import ByteGrid, InProcessGrid
 from simulations.workers import AHEAD, WorkerGrid
 
@@ -200,6 +200,12 @@ def test_messages_of_one_content_reach_a_worker_as_they_would_alone(workers: Wor
     assert all(replies[message_id].content == each for message_id, each in sent.items())
 
 
+def test_a_pause_ends_when_an_answer_comes(workers: WorkerGrid):
+    ids = list(workers.push_messages([request(workers, 1)]))
+    workers.pause(60.0)
+    assert len(workers.pull_messages(ids)) == 1
+
+
 def test_a_worker_that_dies_is_told_of_in_one_line():
     with WorkerGrid(counting_app, workers=1, devices=1) as grid, pytest.raises(UnreachableError, match="--resume"):
         grid.send_and_receive([request(grid, 1, "die")])
@@ -254,29 +260,33 @@ def test_a_message_is_written_as_flower_writes_it(sizes, named):
     sent[named] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
     sent["task"], sent["metrics"] = ConfigRecord({named: [b"1", b"2"]}), MetricRecord({"rate": 0.5})
     message = grid.create_message(sent, "train", 1, named)
-    assert message_to_bytes(message) == message_to_proto(message).SerializeToString()
+    assert crossing_of(message).whole == message_to_proto(message).SerializeToString()
 
 
 def test_a_content_that_many_are_sent_is_written_as_if_each_were_alone():
     grid, shared, writer = InProcessGrid(echo_app(), 3), content(), MessageWriter()
     messages = [grid.create_message(shared, "train", node, "1") for node in (1, 2)] + [request(grid, 3)]
     messages.append(Message(Error(ErrorCode.NODE_UNAVAILABLE, "away"), reply_to=messages[0]))
-    assert [writer.write(message).whole for message in messages] == [message_to_bytes(message) for message in messages]
+    assert [writer.write(message).whole for message in messages] == [crossing_of(message).whole for message in messages]
 
 
 def test_a_content_is_read_as_if_each_message_had_crossed_alone():
     grid, shared, writer, reader = InProcessGrid(echo_app(), 3), content(), MessageWriter(), MessageReader()
     shared["task"] = ConfigRecord({"round": 1, "rate": 0.5, "names": ["a", "b"]})
     messages = [grid.create_message(shared, "train", node, "1") for node in (1, 2)] + [request(grid, 3)]
+    others = [
+        RecordDict({"model": ArrayRecord({"weight": Array(np.full(*full, np.float32))})}) for full in [(2, 7), (3, 7)]
+    ]
+    messages += [grid.create_message(other, "train", 1, "1") for other in others]
     messages.append(Message(Error(ErrorCode.NODE_UNAVAILABLE, "away"), reply_to=messages[0]))
     for message in messages:
         read = reader.read(writer.write(message))
-        assert message_to_bytes(read) == message_to_bytes(message)
+        assert crossing_of(read).whole == crossing_of(message).whole
 
 
 def test_what_a_device_does_to_its_records_no_other_device_sees():
     def spoil(message: Message, context: Context) -> Message:
-        seen = message_to_bytes(Message(message.content, reply_to=message))
+        seen = crossing_of(Message(message.content, reply_to=message)).whole
         message.content.array_records["model"]["weight"].data = b"spoiled"
         message.content.config_records["task"]["round"] = 7
         message.content.config_records["task"]["names"].append("c")

@@ -12,7 +12,7 @@ from flwr.serverapp import Grid
 from fl_client.app import DEVICE_ID, build_client_app
 from fl_client.guard import simulation_guard
 from models.errors import UnreachableError
-from simulations.crossing import Crossing, message_from_bytes, message_parts
+from simulations.crossing import Crossing, crossing_of, message_from_bytes
 from simulations.grid import Answer, InProcessGrid, IsLost, nobody_is_lost
 from simulations.ray_engine.apps import client_app as flower_client_app
 from simulations.ray_engine.numbered_grid import NumberedGrid
@@ -42,7 +42,7 @@ class KeepingGrid(InProcessGrid):
             reply = self._host._client_app(message, self.context_of(node_id))
         except ValueError as error:
             reply = Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, str(error)), reply_to=message)
-        self._keep(message_id, Answer(message_parts(reply), None))
+        self._keep(message_id, Answer(crossing_of(reply), None))
 
 
 class FlowerLikeGrid(Grid):
