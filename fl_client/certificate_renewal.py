@@ -14,11 +14,17 @@ from models.privacy.secure_aggregation.identity import LIFETIME_SECONDS, end_of_
 RENEWED_BEFORE_SECONDS = LIFETIME_SECONDS // 3
 """So long before its end a certificate is renewed: a phone may be without a network for weeks."""
 
+_CLOCKS_DIFFER_SECONDS = 86_400
+"""By so much a device's clock may be behind the API's."""
+
 
 def needs_renewal(membership: Membership, now: float) -> bool:
-    """Say whether a device has no certificate, or one that ends soon or has ended."""
+    """Say whether a device has no certificate, or one that ends soon, has ended, or ends later than any given one."""
     certificate = membership.credentials.certificate
-    return certificate is None or end_of_certificate(certificate) < now + RENEWED_BEFORE_SECONDS
+    if certificate is None:
+        return True
+    left = end_of_certificate(certificate) - now
+    return not RENEWED_BEFORE_SECONDS <= left <= LIFETIME_SECONDS + _CLOCKS_DIFFER_SECONDS
 
 
 def renew_certificate(home: Path, client: ApiClient, now: float) -> bool:

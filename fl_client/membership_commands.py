@@ -142,7 +142,12 @@ def _renew_in_time(home: Path, client: ApiClient) -> None:
 
 
 def _end(certificate: bytes | None) -> str | None:
-    return None if certificate is None else datetime.fromtimestamp(end_of_certificate(certificate), UTC).isoformat()
+    if certificate is None:
+        return None
+    try:
+        return datetime.fromtimestamp(end_of_certificate(certificate), UTC).isoformat()
+    except (OverflowError, ValueError, OSError):  # the API named an end beyond all calendars
+        return None
 
 
 def _require_agreement(text: ConsentText, agree: str | None) -> None:

@@ -119,13 +119,20 @@ class Replies:
 
     def _pull(self) -> Iterator[Message]:
         """Yield the replies that are there. A reply is known by what it answers: failed nodes don't give their id."""
-        for reply in self._grid.pull_messages(list(self._pending)):
+        for reply in pull_in_batches(self._grid, self._pending):
             answers = reply.metadata.reply_to_message_id
             self.sent_again += answers in self._answered
             if answers in self._pending:
                 self._pending.remove(answers)
                 self._answered.add(answers)
                 yield reply
+
+
+def pull_in_batches(grid: Grid, message_ids: Iterable[str]) -> Iterator[Message]:
+    """Yield the replies that are there, few in memory at a time: those of slow devices may all have come by now."""
+    left = iter(list(message_ids))
+    while batch := list(itertools.islice(left, MESSAGES_AT_ONCE)):
+        yield from grid.pull_messages(batch)
 
 
 def fold_replies(

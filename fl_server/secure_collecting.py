@@ -14,7 +14,7 @@ from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fl_server.collecting import LONGEST_PAUSE, MESSAGES_AT_ONCE, Clock
+from fl_server.collecting import LONGEST_PAUSE, MESSAGES_AT_ONCE, Clock, pull_in_batches
 from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, task_to_values
 from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
@@ -216,7 +216,7 @@ class SecureCollector:
 
     def _pull(self, pending: dict[str, int]) -> Iterator[tuple[int, Message]]:
         """Yield the first replies that are there, and take them off those that are waited for."""
-        for reply in self._grid.pull_messages(list(pending)):
+        for reply in pull_in_batches(self._grid, pending):
             answers = reply.metadata.reply_to_message_id
             self.sent_again += answers in self._answered
             if answers in pending:

@@ -1,6 +1,6 @@
 """What the server's commands say more than once."""
 
 SECURE_STATES_MORE = (
-    "--privacy secure is priced by the sum's discrete noise and states more: a little against the server, up to 2.8 "
-    "times as much against recipients (docs/secure-aggregation.md)."
+    "--privacy secure is priced by the sum's discrete noise and states more: a little against the server, several "
+    "times as much against recipients, and the more the fewer are drawn (docs/secure-aggregation.md)."
 )

@@ -47,7 +47,8 @@ def run_and_tell(options: argparse.Namespace) -> None:
     settings = _settings(options)
     workspace = open_workspace(options.out, settings.digest(), resume=options.resume)
     if workspace.replaces:
-        console.print(f"{options.out}: starting over; --resume would go on with the run there", markup=False)
+        why = "the run there had finished" if options.resume else "--resume would go on with the run there"
+        console.print(f"{options.out}: starting over; {why}", markup=False)
     with (
         show_progress() as bars,
         _naming_a_full_disk(options.out),

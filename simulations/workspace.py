@@ -26,7 +26,7 @@ class Workspace:
         root: The folder.
         settings: Fingerprint of the run's settings.
         goes_on: Whether an interrupted run of the same settings stands there and is gone on with.
-        replaces: Whether an interrupted run stands there and makes room.
+        replaces: Whether a run stands there that was rather to be gone on with, and makes room.
     """
 
     root: Path
@@ -126,7 +126,8 @@ def open_workspace(root: Path, settings_digest: str, *, resume: bool) -> Workspa
         raise BadInputError(f"{root} holds files that are not of a run; choose an empty folder")
     if not resume:
         return Workspace(root, settings_digest, goes_on=False, replaces=marker is not None and not marker["finished"])
-    return Workspace(root, settings_digest, goes_on=_is_interrupted(root, marker, settings_digest))
+    goes_on = _is_interrupted(root, marker, settings_digest)
+    return Workspace(root, settings_digest, goes_on=goes_on, replaces=marker is not None and not goes_on)
 
 
 def _read_marker(root: Path) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +16,6 @@ _FNV_OFFSET, _FNV_PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
 
 _LAST_CONTINUATION = -65
 """0xBF as a signed byte: in UTF-8 all that is above it begins a character."""
-
-_MOST_BYTES = 4
-"""Of a character in UTF-8."""
 
 PADDING = 0
 """Id of no n-gram; row 0 of every embedding table is zero."""
@@ -75,68 +71,51 @@ def encode_words(words: Sequence[str], scheme: NgramScheme) -> NDArray[np.int32]
 
 
 def flat_ngram_ids(words: Sequence[str], scheme: NgramScheme) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the ids of all words in one row (K,), and how many each has (T,): `ngram_ids`, for all words at once."""
+    """Return the ids of all words in one row, and how many each word has (T,): `ngram_ids`, for all words at once.
+
+    S characters of all words. The hash of an n-gram is one of those from its first byte on.
+    """
     if not words:
         return np.zeros(0, np.int32), np.zeros(0, np.int64)
-    spans = _ngram_spans(scheme)
-    longest = len(spans.counts) - 1
-    lengths = np.array([len(word) for word in words]) + 2  # with the marks at both ends
-    if lengths.max() > longest + 2:  # the rest of such a word gives no further n-gram
-        words, lengths = [word[:longest] for word in words], np.minimum(lengths, longest + 2)
-    kinds = np.minimum(lengths, longest)
-    counts = spans.counts[kinds]
-    which = np.arange(counts.sum()) + (spans.first[kinds] - counts.cumsum() + counts).repeat(counts)
-    within = spans.bounds.take(which, axis=1) + (lengths.cumsum() - lengths).repeat(counts)  # (2, K)
-    hashes = _hash_ngrams(f"<{'><'.join(words)}>", within, scheme.longest)
-    return (hashes % np.uint32(scheme.buckets)).astype(np.int32) + 1, counts
+    marked = [f"<{word}>"[: _characters_that_count(scheme)] for word in words]
+    lengths = np.array([len(word) for word in marked])
+    first = np.cumsum(lengths) - lengths
+    room = np.repeat(first + lengths, lengths) - np.arange(lengths.sum())  # (S,), characters left in the word
+    all_sizes = scheme.longest - scheme.shortest + 1
+    begun = np.minimum(np.maximum(room - scheme.shortest + 1, 0), all_sizes)  # (S,), n-grams that begin there
+    starts = np.repeat(np.arange(len(begun)), begun)
+    sizes = np.arange(len(starts)) - np.repeat(np.cumsum(begun) - begun, begun) + scheme.shortest
+    hashes = _hash_ngrams("".join(marked).encode(), starts, starts + sizes)
+    ids = (hashes % np.uint32(scheme.buckets)).astype(np.int32) + 1
+    return _keep_first(ids, np.add.reduceat(begun, first), scheme.most_per_word)
 
 
-@dataclass(frozen=True, slots=True)
-class _Spans:
-    """Where the n-grams of a word lie, for every length that matters: words as long as one another have the same.
-
-    Attributes:
-        bounds: First character and the one after the last, of all lengths' n-grams in a row, (2, n-grams).
-        first: Where the n-grams of a word of L characters begin in that row.
-        counts: How many n-grams a word of L characters has.
-    """
-
-    bounds: NDArray[np.intp]
-    first: NDArray[np.int64]
-    counts: NDArray[np.int64]
+def _characters_that_count(scheme: NgramScheme) -> int:
+    """Return how long a word can be before more of it gives no further n-gram."""
+    sizes = scheme.longest - scheme.shortest + 1
+    return -(-scheme.most_per_word // sizes) + scheme.longest - 1
 
 
-@cache
-def _ngram_spans(scheme: NgramScheme) -> _Spans:
-    """Return the spans of words up to the length from which on no further n-gram is kept."""
-    sizes = range(scheme.shortest, scheme.longest + 1)
-    longest = -(-scheme.most_per_word // len(sizes)) + scheme.longest - 1
-    of_length = [
-        [(start, start + size) for start in range(length) for size in sizes if start + size <= length]
-        for length in range(longest + 1)
-    ]
-    kept = [spans[: scheme.most_per_word] for spans in of_length]
-    counts = np.array([len(spans) for spans in kept])
-    bounds = np.array([bounds for spans in kept for bounds in spans], dtype=np.intp)
-    return _Spans(np.ascontiguousarray(bounds.reshape(-1, 2).T), counts.cumsum() - counts, counts)
-
-
-def _hash_ngrams(text: str, spans: NDArray[np.intp], characters: int) -> NDArray[np.uint32]:
-    """Return fastText's hash (K,) of the n-grams of a text between these characters (2, K), the second exclusive.
-
-    The hash of an n-gram is one of those from its first byte on. No n-gram has more ``characters`` than that.
-    """
-    after = bytes(_MOST_BYTES * characters)  # where the last n-gram ends, and what no n-gram reads of
-    signed = np.frombuffer(text.encode() + after, dtype=np.int8)
-    starts, ends = (signed > _LAST_CONTINUATION).nonzero()[0].take(spans)
-    sizes = ends - starts
-    ahead = signed.astype(np.int32).view(np.uint32)
-    shape = int(sizes.max(initial=0)), len(signed) - len(after)
-    hashes = np.empty(shape, dtype=np.uint32)  # after each number of bytes, from every byte
+def _hash_ngrams(text: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Return fastText's hash of the n-grams of a text that begin and end (exclusive) at these characters."""
+    signed = np.frombuffer(text, dtype=np.int8)
+    places = np.append(np.flatnonzero(signed > _LAST_CONTINUATION), len(signed))  # (S + 1,), of characters' first bytes
+    starts, ends = places[starts], places[ends]
+    longest = int((ends - starts).max(initial=0))
+    ahead = np.append(signed, np.zeros(longest, np.int8)).astype(np.int32).view(np.uint32)
+    hashes = np.empty((longest, len(signed)), dtype=np.uint32)  # after each number of bytes, from every byte
     value: NDArray[np.uint32] | np.uint32 = np.uint32(_FNV_OFFSET)
-    prime = np.uint32(_FNV_PRIME)
     for taken, row in enumerate(hashes):
         np.bitwise_xor(value, ahead[taken : taken + len(row)], out=row)
-        row *= prime
-        value = row
-    return np.asarray(hashes.ravel().take((sizes - 1) * hashes.shape[1] + starts))
+        value = np.multiply(row, np.uint32(_FNV_PRIME), out=row)
+    return np.asarray(hashes[ends - starts - 1, starts])
+
+
+def _keep_first(
+    ids: NDArray[np.int32], counts: NDArray[np.int64], most: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the first ids of each word, and how many they are; ids (of all words) and counts (T,) as they were."""
+    if counts.max() <= most:
+        return ids, counts
+    rank = np.arange(len(ids)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return ids[rank < most], np.minimum(counts, most)

@@ -93,7 +93,9 @@ def authority(place: Path, url: str) -> bytes:
     return load_keys(place / "keys").authority.public_key().public_bytes_raw()
 
 
-@pytest.mark.parametrize("left", [RENEWED_BEFORE_SECONDS - 60, -60], ids=["ends soon", "has ended"])
+@pytest.mark.parametrize(
+    "left", [RENEWED_BEFORE_SECONDS - 60, -60, 2**61], ids=["ends soon", "has ended", "ends beyond all calendars"]
+)
 def test_a_device_renews_its_certificate_before_or_after_its_end(left, authority, url, run, tmp_path) -> None:
     home = tmp_path / "home"
     run("enroll", "--api", url)
@@ -112,6 +114,13 @@ def test_a_certificate_that_is_good_for_long_is_left_alone(url, run, tmp_path) -
     before = load_membership(home)
     run("status")
     assert load_membership(home) == before
+
+
+def test_a_certificate_that_ends_beyond_all_calendars_costs_no_command(url, run, tmp_path) -> None:
+    home = tmp_path / "home"
+    run("enroll", "--api", url)
+    ends_in(home, 2**61)
+    assert run("status")["certificate_ends"] is None
 
 
 def test_without_the_consent_to_training_no_keys_are_brought_again(authority, url, run, place, tmp_path) -> None:

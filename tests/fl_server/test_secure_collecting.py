@@ -11,7 +11,7 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 
 from fl_client.training import train_on_device
-from fl_server import secure_collecting
+from fl_server import collecting, secure_collecting
 from fl_server.collecting import Clock
 from fl_server.secure_collecting import SecureCollector, SecureSettings, SecureTotal
 from models.domain.messages import SECURE, UPDATE, SecureStage
@@ -187,6 +187,24 @@ def test_the_vectors_of_a_cohort_are_never_in_memory_together(monkeypatch):
         assert is_sum_of(total, range(DEVICES))
         most.append(max(waiting))
     assert most == [2, DEVICES]
+
+
+def test_replies_of_slow_devices_that_came_all_at_once_are_taken_in_batches(monkeypatch):
+    """The first looks find nothing, as where devices are slower than the sending."""
+    for module in (collecting, secure_collecting):
+        monkeypatch.setattr(module, "MESSAGES_AT_ONCE", 2)
+    grid, looks, taken = secure_grid(), itertools.count(), []
+    pull = grid.pull_messages
+
+    def pull_late(ids):
+        replies = [] if next(looks) < DEVICES else pull(ids)
+        taken.append(len(replies))
+        return replies
+
+    grid.pull_messages = pull_late
+    total, _ = collect(grid)
+    assert is_sum_of(total, range(DEVICES))
+    assert max(taken) == 2
 
 
 def test_a_stages_messages_live_as_long_as_it_waits():

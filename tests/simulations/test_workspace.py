@@ -56,7 +56,9 @@ def test_without_resume_an_interrupted_run_is_started_over(tmp_path):
 def test_a_finished_run_is_started_over_even_with_resume(tmp_path):
     kept = interrupted(tmp_path)
     open_workspace(tmp_path, "settings", resume=True).finish()
-    assert not begun(tmp_path, resume=True).goes_on
+    workspace = begun(tmp_path, resume=True)
+    assert workspace.replaces
+    assert not workspace.goes_on
     assert not kept.exists()
 
 
