@@ -275,7 +275,8 @@ def in_a_small_world() -> Iterator[pytest.MonkeyPatch]:
 
 
 def small(base: Path, mode: PrivacyMode, **changes: Any) -> RunSettings:
-    few = settings_of(base, devices=6, cohort=6, rounds=1, dropout=0.0, exact_population=True, privacy=mode)
+    exact = mode.protects_persons
+    few = settings_of(base, devices=6, cohort=6, rounds=1, dropout=0.0, exact_population=exact, privacy=mode)
     return replace(few, **changes)
 
 
