@@ -7,7 +7,6 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 
 from fl_server.federation import RoundPoint
 from fl_server.ledger import read_spending
@@ -19,6 +18,8 @@ from tests.killing import KILLED, exit_code_of
 from tests.secure_federation import secure_plan
 from tests.small_federation import PERSON_PRIVACY, PLAN, TASK, run_federation, same_arrays, small_grid
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ADAPTIVE = AdaptiveClipping(quantile=0.5, learning_rate=0.2, bit_noise=2.0, smallest=0.1, largest=4.0)
 
 PLANS = {
@@ -27,15 +28,6 @@ PLANS = {
     "adaptive": replace(PLAN, person_privacy=replace(PERSON_PRIVACY, adaptive=ADAPTIVE)),
     "secure": secure_plan(),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Let this process add up floats in the order in which the killed ones do."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

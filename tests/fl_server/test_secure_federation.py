@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import torch
 
 from fl_server.federation import Federation
 from models.domain.messages import SecureStage
@@ -16,16 +15,9 @@ from tests.killing import KILLED, exit_code_of
 from tests.secure_federation import SecureWatcher, lose, secure_grid, secure_plan
 from tests.small_federation import DEVICES, Watcher, run_federation, same_arrays, start_parameters
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PLAN = secure_plan()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Let this process add up floats in the order in which the killed ones do."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
