@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     training = _add_command(commands, "train", train, "a detector from calls in one place")
     training.add_argument("--dimensions", type=_at_least_one, default=64, help="of a word's vector")
     training.add_argument("--buckets", type=_at_least_one, default=NgramScheme().buckets, help="of n-grams")
-    training.add_argument("--steps", type=_at_least_one, default=500, help="at most; 150 suit synthetic calls alone")
+    training.add_argument("--steps", type=_at_least_one, default=500, help="at most")
     training.add_argument("--fasttext", type=Path, metavar="FILE.bin", help="take word vectors from a fastText model")
     training.add_argument("--out", type=Path, required=True, metavar="DIR")
     evaluation = _add_command(commands, "evaluate", evaluate, "figures of a trained or an exported detector")

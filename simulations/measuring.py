@@ -36,8 +36,8 @@ class Judge:
             kept_apart: Calls on which nothing is chosen.
         """
         self._base = base
-        self._acceptance = index_calls(acceptance, JUDGED_AT_SECONDS, base.embedding)
-        self._kept_apart = index_calls(kept_apart, JUDGED_AT_SECONDS, base.embedding)
+        self._acceptance = index_calls(acceptance, JUDGED_AT_SECONDS, base.embedding, base.bag)
+        self._kept_apart = index_calls(kept_apart, JUDGED_AT_SECONDS, base.embedding, base.bag)
         self._types = [call.scam_type if call.label is Label.VISHING else None for call in kept_apart]
 
     def calibrate(self, parameters: Arrays) -> tuple[Calibration, Thresholds]:

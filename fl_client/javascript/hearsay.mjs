@@ -2,9 +2,9 @@
 // Python. It runs on onnxruntime-node and onnxruntime-web, which the caller brings along. Text stays where it is: this
 // file opens no connection.
 
-const FORMAT = "hearsay-detector/3";
+const FORMAT = "hearsay-detector/4";
 const OPSET = 17;
-const STATE = ["h", "c", "attention", "pooled"];
+const STATE = ["h", "c", "attention", "pooled", "bag"];
 const NOTHING_HEARD = -1e9;
 const EVEN_SCORE = 0.5;
 const LARGEST_LOGIT = 30;
@@ -109,25 +109,32 @@ export class Detector {
   /** The state of a call in which nothing was said yet. */
   firstState() {
     const { hidden } = this.metadata;
-    const sizes = { h: [1, 1, hidden], c: [1, 1, hidden], attention: [1, 1], pooled: [1, 1, hidden] };
+    const sizes = { h: [1, 1, hidden], c: [1, 1, hidden], attention: [1, 1], pooled: [1, 1, hidden], bag: [1, 2] };
     return Object.fromEntries(STATE.map((name) => {
       const values = new Float32Array(sizes[name].reduce((a, b) => a * b));
       return [name, new this.#ort.Tensor("float32", values.fill(name === "attention" ? NOTHING_HEARD : 0), sizes[name])];
     }));
   }
 
-  /** Feed the next words of a call, at least one: its logit, the words' energies, and the next state. */
-  async run(words, state) {
+  /**
+   * Feed the next words of a call, at least one: its logit, the words' energies, and the next state.
+   * @param heard Ids (Set) of the n-grams heard before; those of these words are added to it.
+   */
+  async run(words, state, heard) {
     const ids = words.map((word) => ngramIds(word, this.metadata.scheme));
-    return this.#feed(ids, state);
+    const fresh = [...new Set(ids.flat())].filter((id) => !heard.has(id));
+    const found = await this.#feed(ids, fresh, state);
+    fresh.forEach((id) => heard.add(id));
+    return found;
   }
 
-  async #feed(ids, state) {
+  async #feed(ids, fresh, state) {
     const width = Math.max(...ids.map((each) => each.length));
     const flat = new Int32Array(ids.length * width); // 0 is padding
     ids.forEach((each, row) => flat.set(each, row * width));
     const found = await this.#session.run({
       ids: new this.#ort.Tensor("int32", flat, [1, ids.length, width]),
+      fresh: new this.#ort.Tensor("int32", Int32Array.from(fresh), [1, fresh.length]),
       ...state,
     });
     const next = Object.fromEntries(STATE.map((name) => [name, found[`next_${name}`]]));
@@ -137,14 +144,14 @@ export class Detector {
   async #checkGraph() {
     let found;
     try {
-      ({ found } = await this.#feed([[0]], this.firstState()));
+      ({ found } = await this.#feed([[0]], [0], this.firstState()));
     } catch {
       throw new ReleaseError("the graph's inputs or outputs are not those of its metadata");
     }
-    const [rows, dimensions, scales] = [...found.table_shape.data].map(Number);
-    const expected = this.metadata.scheme.buckets + 1;
-    if (rows !== expected || scales !== expected || dimensions !== this.metadata.dimensions) {
-      throw new ReleaseError("the embedding table is of another size than the metadata says");
+    const rows = this.metadata.scheme.buckets + 1;
+    const sides = [rows, this.metadata.dimensions, rows, rows, 2];
+    if ([...found.table_shape.data].map(Number).join() !== sides.join()) {
+      throw new ReleaseError("a table is of another size than the metadata says");
     }
     const { buckets, shortest, longest, most_per_word: most } = this.metadata.scheme;
     if ([...found.ngram_scheme.data].map(Number).join() !== [buckets, shortest, longest, most].join()) {
@@ -154,10 +161,11 @@ export class Detector {
   }
 }
 
-/** One call as it grows. Keeps no word: only the network's state, and one number a word for the attention. */
+/** One call as it grows. Keeps no word: only the detector's state, which n-grams were heard, and a number a word. */
 export class Listener {
   #detector;
   #state;
+  #heard = new Set();
   #energies = [];
   #logit = null;
 
@@ -169,7 +177,7 @@ export class Listener {
   /** Take in the words spoken since the last time; none is fine. */
   async hear(words) {
     for (let at = 0; at < words.length; at += WORDS_AT_ONCE) {
-      const found = await this.#detector.run(words.slice(at, at + WORDS_AT_ONCE), this.#state);
+      const found = await this.#detector.run(words.slice(at, at + WORDS_AT_ONCE), this.#state, this.#heard);
       this.#state = found.state;
       this.#logit = found.logit;
       this.#energies.push(...found.energies);

@@ -13,7 +13,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from models.comparison.peer import Cost, Examples, Fitted, Uncalibrated, Words, fit_calibrated
+from models.comparison.peer import Cost, Fitted, Uncalibrated, fit_calibrated
+from models.detector.cut_calls import Examples, Words
 from models.domain.call import Call
 
 ROW = "tfidf-logistic-regression"

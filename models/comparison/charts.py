@@ -18,6 +18,7 @@ from models.page.vector import Ink, Words
 _SOLID = "solid"
 LINES = {
     networks.ATTENTION: (Ink.ACCENT, _SOLID, "line accent"),
+    networks.ALONE: (Ink.ACCENT, DASHED, "line accent dashed"),
     networks.MEAN_POOLING: (Ink.ACCENT, DOTTED, "line accent dotted"),
     trees.LIGHTGBM: (Ink.BEFORE, DASHED, "line before dashed"),
     trees.CATBOOST: (Ink.BEFORE, DOTTED, "line before dotted"),

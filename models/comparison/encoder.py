@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.comparison.peer import LEARNED_AT, Cost, Examples, Fitted, Uncalibrated, Words, fit_calibrated
+from models.comparison.peer import Cost, Fitted, Uncalibrated, fit_calibrated
+from models.detector.cut_calls import LEARNED_AT, Examples, Words
 from models.domain.call import Call
 from models.errors import BadInputError
 

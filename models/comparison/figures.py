@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from models.comparison.latency import WORDS
 from models.comparison.paper import PAPER
-from models.comparison.peer import LEARNED_AT
 from models.comparison.protocol import FLIPS_AT, Flip, Judged, Outcome, Protocol
 from models.comparison.rows import ROWS
 from models.comparison.significance import RESAMPLES, compare_paired, draw_groups, intervals
 from models.corpus.counterfactual import CHANGES, KEYWORDS, WORDS_REMOVED
+from models.detector.cut_calls import LEARNED_AT
 from models.detector.evaluation import measure_warnings
 from models.domain.call import Label
 

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from models.comparison.peer import Fitted, Words
+from models.comparison.peer import Fitted
+from models.detector.cut_calls import Words
 from models.domain.call import Call
 from models.text.clean import split_words
 

@@ -19,17 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detector.calibration import calibrate
+from models.detector.cut_calls import Examples, Words, cut_calls
 from models.detector.decision import EVEN_SCORE, calibrate_logits
-from models.detector.heard_calls import weigh_sources
 from models.detector.rehearsal import CALIBRATED_AT, halve_calls
 from models.domain.call import Call
 from models.domain.release import Thresholds
-from models.text.window import WINDOWS, words_until
 
-LEARNED_AT = WINDOWS
-"""Seconds at which the calls that a peer learns from are cut."""
-
-Words = Sequence[str]
 Judge = Callable[[Sequence[Words]], NDArray[np.float64]]
 """Gives a number (N,) for calls given as words: a logit, or a calibrated score."""
 
@@ -91,33 +86,8 @@ class Uncalibrated:
     cost: Callable[[], Cost]
 
 
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """Calls cut at all of `LEARNED_AT`, window after window: what a peer without an idea of time learns from.
-
-    Attributes:
-        words: Of each cut call (N); none is empty.
-        labels: (N,): 1 vishing, 0 normal.
-        weights: (N,), 1 in the mean.
-    """
-
-    words: list[Words]
-    labels: NDArray[np.int64]
-    weights: NDArray[np.float64]
-
-
 Fit = Callable[[Examples, int], Mapping[str, Uncalibrated]]
 """Fits models, by row, to examples under a seed."""
-
-
-def cut_calls(calls: Sequence[Call], windows: Sequence[float] = LEARNED_AT) -> Examples:
-    """Return calls, cut at all windows, as examples."""
-    weighed = list(zip(calls, weigh_sources(calls).tolist(), strict=True))
-    cut = [(words_until(call, at), int(call.label), weight) for at in windows for call, weight in weighed]
-    spoken = [each for each in cut if each[0]]
-    weights = np.array([weight for _, _, weight in spoken])
-    labels = np.array([label for _, label, _ in spoken])
-    return Examples([words for words, _, _ in spoken], labels, weights / weights.mean())
 
 
 def fit_calibrated(fit: Fit, calls: Sequence[Call], seed: int) -> dict[str, Fitted]:

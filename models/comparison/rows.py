@@ -31,9 +31,12 @@ class Row:
 
 
 ROWS = {
-    networks.ATTENTION: Row(Text("LSTM-Attention, FP32", "LSTM-Attention FP32"), networks.ATTENTION),
-    networks.ATTENTION_INT8: Row(Text("LSTM-Attention, INT8", "LSTM-Attention INT8"), networks.ATTENTION),
-    networks.MEAN_POOLING: Row(Text("LSTM, mean pooling", "LSTM 평균 풀링"), networks.MEAN_POOLING),
+    networks.ATTENTION: Row(Text("LSTM-Attention, n-grams, FP32", "LSTM-Attention·n-gram FP32"), networks.ATTENTION),
+    networks.ATTENTION_INT8: Row(
+        Text("LSTM-Attention, n-grams, INT8", "LSTM-Attention·n-gram INT8"), networks.ATTENTION
+    ),
+    networks.ALONE: Row(Text("LSTM-Attention alone", "LSTM-Attention 단독"), networks.ALONE),
+    networks.MEAN_POOLING: Row(Text("Mean pooling and n-grams", "평균 풀링·n-gram"), networks.MEAN_POOLING),
     trees.LIGHTGBM: Row(Text("LightGBM, attention pooling", "LightGBM 어텐션 풀링"), trees.LIGHTGBM),
     trees.CATBOOST: Row(Text("CatBoost, attention pooling", "CatBoost 어텐션 풀링"), trees.CATBOOST),
     characters.ROW: Row(Text("TF-IDF, logistic regression", "TF-IDF 로지스틱 회귀"), characters.ROW),
@@ -78,7 +81,8 @@ def choose_peers(
 
 def _peers(settings: TrainingSettings, weights: Path | None, wanted: Sequence[str]) -> list[Peer]:
     grown = tuple(row for row in (trees.LIGHTGBM, trees.CATBOOST) if row in wanted)
-    peers: list[Peer] = [Networks(settings), Networks(replace(settings, attention=False))]
+    peers: list[Peer] = [Networks(settings), Networks(replace(settings, bag=False))]
+    peers += [Networks(replace(settings, attention=False))]
     peers += [PooledTrees(grown, settings), CharacterNgrams()]
     peers += [Encoder(weights)] if weights else []
     return [peer for peer in peers if set(peer.rows) & set(wanted)]

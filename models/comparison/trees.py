@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
-from models.comparison.peer import Cost, Examples, Fitted, Uncalibrated, Words, fit_calibrated
+from models.comparison.peer import Cost, Fitted, Uncalibrated, fit_calibrated
 from models.detector.classifier import AttentionPooling
+from models.detector.cut_calls import Examples, Words
 from models.detector.embedded_calls import IndexedCalls, index_words
 from models.detector.embedding import NgramEmbedding
 from models.detector.embedding_training import train_embedding

@@ -20,14 +20,15 @@ from models.detector.model_file import (
     write_arrays,
     write_metadata,
 )
+from models.detector.ngram_bag import NgramBag
 from models.detector.parameters import Parameters, write_parameters
 from models.domain.release import Calibration, Thresholds
 from models.errors import ModelFileError
 from models.text.vocabulary import Vocabulary
 
-FORMAT = "hearsay-trained-detector/1"
+FORMAT = "hearsay-trained-detector/2"
 
-_EMBEDDING, _PARAMETERS = "embedding.npz", "parameters.npz"
+_EMBEDDING, _BAG, _PARAMETERS = "embedding.npz", "bag.npz", "parameters.npz"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class TrainedDetector:
 
     Attributes:
         embedding: The frozen word embedding.
+        bag: The frozen bag of n-grams: its logit and the network's are added. Of the embedding's n-grams.
         parameters: The network's trained arrays, named and ordered as in `Classifier`.
         calibration: From logit to score.
         thresholds: From score to verdict.
@@ -44,6 +46,7 @@ class TrainedDetector:
     """
 
     embedding: NgramEmbedding
+    bag: NgramBag
     parameters: Parameters
     calibration: Calibration = field(default_factory=Calibration)
     thresholds: Thresholds = field(default_factory=lambda: Thresholds(suspicious=0.501, dangerous=0.9))
@@ -64,12 +67,19 @@ class TrainedDetector:
             self.vocabulary,
         )
 
+    @property
+    def tables_size(self) -> int:
+        """Bytes of the frozen tables: the embedding's and the bag's."""
+        return self.embedding.rows.nbytes + self.embedding.scales.nbytes + self.bag.table.nbytes
+
     def build_network(self) -> Classifier:
         """Return the network with the trained parameters, ready to judge.
 
         Raises:
-            ModelFileError: The parameters are not those of a network over this embedding, or not finite.
+            ModelFileError: Parameters or bag are not those of a network over this embedding, or not finite.
         """
+        if len(self.bag.table) != self.embedding.scheme.buckets + 1:
+            raise ModelFileError("the bag of n-grams is of another size than the embedding")
         network = Classifier(self.embedding.dimensions)
         write_parameters(network, self.parameters)
         if not all(np.isfinite(array).all() for array in self.parameters.values()):
@@ -85,16 +95,17 @@ class TrainedDetector:
         return replace(self, calibration=calibration, thresholds=thresholds)
 
     def save(self, directory: Path) -> None:
-        """Write ``detector.json``, ``embedding.npz`` and ``parameters.npz``.
+        """Write ``detector.json``, ``embedding.npz``, ``bag.npz`` and ``parameters.npz``.
 
         Raises:
             ModelFileError: The directory can't be made, is read-only or full.
         """
         make_directory(directory)
         self.embedding.save(directory / _EMBEDDING)
+        self.bag.save(directory / _BAG)
         write_arrays(directory / _PARAMETERS, self.parameters)
         metadata = {"format": FORMAT, **self.card.to_json(), "lineage": dict(self.lineage)}
-        write_metadata(directory, metadata, (_EMBEDDING, _PARAMETERS))
+        write_metadata(directory, metadata, (_EMBEDDING, _BAG, _PARAMETERS))
 
     @classmethod
     def load(cls, directory: Path) -> TrainedDetector:
@@ -106,9 +117,10 @@ class TrainedDetector:
         metadata = read_metadata(directory, FORMAT)
         card = DetectorCard.from_json(metadata)
         embedding = NgramEmbedding.load(check_file(directory, _EMBEDDING, metadata))
+        bag = NgramBag.load(check_file(directory, _BAG, metadata))
         parameters = read_arrays(check_file(directory, _PARAMETERS, metadata))
         lineage = metadata.get("lineage", {})
-        trained = cls(embedding, parameters, card.calibration, card.thresholds, lineage, card.vocabulary)
+        trained = cls(embedding, bag, parameters, card.calibration, card.thresholds, lineage, card.vocabulary)
         if trained.card != card:
             raise ModelFileError(f"{directory}: the metadata and the files are of different detectors")
         trained.build_network()

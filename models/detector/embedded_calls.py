@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detector.embedding import NgramEmbedding
+from models.detector.ngram_bag import NgramBag
 from models.domain.call import Call
 from models.text.window import words_until
 
@@ -40,31 +41,38 @@ class IndexedCalls:
         indices: int32, (N, T): rows of ``vectors``.
         lengths: int64, (N,), in words; at least 1.
         labels: float32, (N,).
+        bag: float64, (N,): what a bag of n-grams says of each call, added to the network's logit; 0 without one.
     """
 
     vectors: NDArray[np.float32]
     indices: NDArray[np.int32]
     lengths: NDArray[np.int64]
     labels: NDArray[np.float32]
+    bag: NDArray[np.float64]
 
     def embed(self) -> EmbeddedCalls:
         """Return the calls with every word's vector written out."""
         return EmbeddedCalls(self.vectors[self.indices], self.lengths, self.labels)
 
 
-def index_calls(calls: Sequence[Call], seconds: float, embedding: NgramEmbedding) -> IndexedCalls:
-    """Return the words spoken in the first ``seconds`` of each call, embedded."""
+def index_calls(
+    calls: Sequence[Call], seconds: float, embedding: NgramEmbedding, bag: NgramBag | None = None
+) -> IndexedCalls:
+    """Return the words spoken in the first ``seconds`` of each call, embedded, and judged by a bag if given."""
     known: dict[str, str] = {}  # equal words as one object: a large population's would take ten times the memory
     word_lists = [[known.setdefault(word, word) for word in words_until(call, seconds)] for call in calls]
-    return index_words(word_lists, [call.label for call in calls], embedding)
+    return index_words(word_lists, [call.label for call in calls], embedding, bag)
 
 
-def index_words(word_lists: Sequence[Sequence[str]], labels: Sequence[int], embedding: NgramEmbedding) -> IndexedCalls:
-    """Return calls given as word lists (N) and labels (N), embedded."""
+def index_words(
+    word_lists: Sequence[Sequence[str]], labels: Sequence[int], embedding: NgramEmbedding, bag: NgramBag | None = None
+) -> IndexedCalls:
+    """Return calls given as word lists (N) and labels (N), embedded, and judged by a bag if given."""
     vocabulary, indices, lengths = number_words(word_lists)
     padding = np.zeros((1, embedding.dimensions), np.float32)
     vectors = np.concatenate([padding, embedding.embed_words(vocabulary)])
-    return IndexedCalls(vectors, indices, lengths, np.array(labels, dtype=np.float32))
+    said = np.zeros(len(word_lists)) if bag is None else bag.judge(word_lists, embedding.scheme)
+    return IndexedCalls(vectors, indices, lengths, np.array(labels, dtype=np.float32), said)
 
 
 def number_words(word_lists: Sequence[Sequence[str]]) -> tuple[list[str], NDArray[np.int32], NDArray[np.int64]]:

@@ -112,7 +112,8 @@ def _write_ort(source: Path, target: Path) -> None:
 
 def _score_difference(trained: TrainedDetector, directory: Path, variant: ModelVariant) -> float:
     words = _random_words(trained.card)
-    expected = score_indexed(trained.build_network(), index_words(words, [0] * len(words), trained.embedding))
+    calls = index_words(words, [0] * len(words), trained.embedding, trained.bag)
+    expected = score_indexed(trained.build_network(), calls)
     found = OnnxDetector.load(directory, variant).logit_batch(words)
     return float(np.abs(_sigmoid(expected) - _sigmoid(found)).max())
 

@@ -1,8 +1,9 @@
 """The detector as an ONNX graph, built node by node: no exporter stands between the weights and the file.
 
-B calls, T words, M n-grams of a word, D dimensions, H hidden units. Inputs and outputs are listed in `INPUTS` and
-`OUTPUTS`. A growing call is fed piece by piece: the LSTM's state and the attention's go in and out. The calls of a run
-have equally many words, so that nothing is masked: a phone judges one call at a time, and every node costs it.
+B calls, T words, M n-grams of a word, K n-grams not heard before, D dimensions, H hidden units. Inputs and outputs are
+listed in `INPUTS` and `OUTPUTS`. A growing call is fed piece by piece: the state of LSTM, attention and bag goes in and
+out. The calls of a run have equally many words, so that nothing is masked: a phone judges one call at a time, and every
+node costs it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, checker, he
 
 from models.detector.classifier import HIDDEN
 from models.detector.detector import TrainedDetector
+from models.detector.ngram_bag import NgramBag
 from models.detector.onnx_contract import (
     IR_VERSION,
     NGRAM_SCHEME,
@@ -60,6 +62,7 @@ def build_graph(trained: TrainedDetector, *, int8: bool) -> ModelProto:
     embedded = _add_embedding(graph, trained)
     hidden = _add_lstm(graph, trained, embedded, int8=int8)
     _add_attention(graph, trained, hidden)
+    _add_bag(graph, trained.bag)
     _add_zero_if_finite(graph)
     model = helper.make_model(
         helper.make_graph(graph.nodes, "detector", _inputs(), _outputs(trained), graph.constants),
@@ -76,7 +79,8 @@ def _inputs() -> list[ValueInfoProto]:
     state = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in state_shapes(HIDDEN).items()
     ]
-    return [ids, *state]
+    fresh = helper.make_tensor_value_info("fresh", TensorProto.INT32, ["B", "K"])
+    return [ids, fresh, *state]
 
 
 def _outputs(trained: TrainedDetector) -> list[ValueInfoProto]:
@@ -86,15 +90,15 @@ def _outputs(trained: TrainedDetector) -> list[ValueInfoProto]:
         helper.make_tensor_value_info(f"next_{name}", TensorProto.FLOAT, shape)
         for name, shape in state_shapes(HIDDEN).items()
     ]
-    table = helper.make_tensor_value_info(TABLE_SHAPE, TensorProto.INT64, [3])
+    table = helper.make_tensor_value_info(TABLE_SHAPE, TensorProto.INT64, [5])
     scheme = helper.make_tensor_value_info(NGRAM_SCHEME, TensorProto.INT64, [len(SCHEME_NUMBERS)])
     finite = helper.make_tensor_value_info(ZERO_IF_FINITE, TensorProto.FLOAT, [])
     return [logit, energies, *state, table, scheme, finite]
 
 
 def _add_table_shape(graph: _Graph) -> None:
-    """Let a reader without ONNX's own library see which table the graph holds."""
-    shapes = [graph.add("Shape", [name], f"{name}_sides") for name in ("table", "scales")]
+    """Let a reader without ONNX's own library see which tables the graph holds."""
+    shapes = [graph.add("Shape", [name], f"{name}_sides") for name in ("table", "scales", "bag_table")]
     graph.add("Concat", shapes, TABLE_SHAPE, axis=0)
 
 
@@ -183,9 +187,11 @@ def _add_matrix(graph: _Graph, name: str, matrix: NDArray[np.float32], *, int8: 
 def _add_attention(graph: _Graph, trained: TrainedDetector, hidden: str) -> None:
     """Pool the words so far as one more word, its energy the logarithm of all their weights; give logit and energies.
 
-    The attention's bias is left out: it adds the same to every energy, which changes no share.
+    The attention's bias is left out: it adds the same to every energy, which changes no share. The bias of the bag
+    of n-grams is added here too.
     """
     weights = trained.parameters
+    biases = (weights["head.output.bias"] + trained.bag.bias).astype(np.float32)
     graph.constant("attention_weights", weights["head.attention.weight"].T)
     graph.constant("output_weights", weights["head.output.weight"].T)
     graph.constant("axes_1_2", np.array([1, 2]))
@@ -198,4 +204,18 @@ def _add_attention(graph: _Graph, trained: TrainedDetector, hidden: str) -> None
     all_hidden = graph.add("Concat", ["pooled", hidden], "all_hidden", axis=1)  # (B, 1 + T, H)
     pooled = graph.add("MatMul", [lying, all_hidden], "next_pooled")  # (B, 1, H)
     logit = graph.add("Squeeze", [graph.add("MatMul", [pooled, "output_weights"], "logit_0"), "axes_1_2"], "logit_1")
-    graph.add("Add", [logit, graph.constant("output_bias", weights["head.output.bias"])], "logit")
+    graph.add("Add", [logit, graph.constant("biases_of_logits", biases)], "network_logit")
+
+
+def _add_bag(graph: _Graph, bag: NgramBag) -> None:
+    """Add what the n-grams that were not heard before say to the sums so far, and what the bag says to the logit."""
+    graph.constant("bag_table", bag.table)
+    pairs = graph.add("Gather", ["bag_table", "fresh"], "fresh_pairs_fp16")  # (B, K, 2)
+    singles = graph.add("Cast", [pairs], "fresh_pairs", to=TensorProto.FLOAT)
+    sums = graph.add("ReduceSum", [singles, "axis_1"], "fresh_sums", keepdims=0)  # (B, 2)
+    graph.add("Add", ["bag", sums], "next_bag")
+    parts = ["bag_weights", "bag_squares"]  # (B, 1) each
+    graph.nodes.append(helper.make_node("Split", ["next_bag"], parts, name="split_bag", axis=1))
+    length = graph.add("Sqrt", [graph.add("Max", ["bag_squares", "one"], "squares_at_least_one")], "bag_length")
+    said = graph.add("Squeeze", [graph.add("Div", ["bag_weights", length], "bag_said"), "axis_1"], "bag_logit")
+    graph.add("Add", ["network_logit", said], "logit")

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-FORMAT = "hearsay-detector/3"
+FORMAT = "hearsay-detector/4"
 """Format of an exported directory."""
 
 OPSET = 17
 IR_VERSION = 8
 """Read by ONNX Runtime from 1.12 on, so that old phones' runtimes can."""
 
-STATE = ("h", "c", "attention", "pooled")
+STATE = ("h", "c", "attention", "pooled", "bag")
 """State of a growing call, in and (as ``next_...``) out: the LSTM's, the logarithm of the sum of all words' weights
-(exponentials of their energies), and their hidden states pooled by these. It begins with zeros; ``attention`` with
-`NOTHING_HEARD`."""
+(exponentials of their energies), their hidden states pooled by these, and the bag of n-grams' two sums. It begins with
+zeros; ``attention`` with `NOTHING_HEARD`."""
 
 NOTHING_HEARD = -1e9
 
 TABLE_SHAPE = "table_shape"
-"""Output with the embedding table's rows (buckets + 1) and dimensions, and the number of its scales."""
+"""Output with the embedding table's rows (buckets + 1) and dimensions, the number of its scales, and the sides of the
+bag's table (buckets + 1, and 2)."""
 
 NGRAM_SCHEME = "ngram_scheme"
 """Output with the scheme that the table was trained under: `SCHEME_NUMBERS`. No shape shows the sizes of n-grams."""
@@ -30,7 +31,7 @@ ZERO_IF_FINITE = "zero_if_finite"
 """Output that is 0 where all numbers of the graph are finite, else NaN. Scores don't show it: ONNX Runtime's LSTM
 clamps a NaN."""
 
-INPUTS = ("ids", *STATE)
+INPUTS = ("ids", "fresh", *STATE)
 NEXT_STATE = tuple(f"next_{name}" for name in STATE)
 OUTPUTS = ("logit", "energies", *NEXT_STATE, TABLE_SHAPE, NGRAM_SCHEME, ZERO_IF_FINITE)
 
@@ -55,4 +56,5 @@ def state_shapes(hidden: int) -> dict[str, list[str | int]]:
         "c": [1, "B", hidden],
         "attention": ["B", 1],
         "pooled": ["B", 1, hidden],
+        "bag": ["B", 2],
     }

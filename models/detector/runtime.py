@@ -1,7 +1,8 @@
 """The released detector on the device: ONNX Runtime and NumPy, no torch.
 
-B calls, T words, M n-grams of a word, H hidden units. A call is heard word by word: what was heard is kept as the
-LSTM's state and the attention's, never as words, and no word is fed twice.
+B calls, T words, M n-grams of a word, K of them not heard before, R rows of the tables, H hidden units. A call is heard
+word by word: what was heard is kept as the state of LSTM, attention and bag and as marks on n-grams' buckets, never as
+words. No word is fed twice.
 """
 
 from __future__ import annotations
@@ -37,15 +38,41 @@ from models.detector.onnx_contract import (
 )
 from models.domain.release import Calibration, Thresholds
 from models.errors import ModelFileError
-from models.text.ngrams import encode_words
+from models.text.ngrams import PADDING, encode_words
 
 _WORDS_AT_ONCE = 256
 """Words of a call in one run: bounds memory however long the call."""
 
 _CALLS_AT_ONCE = 32
 
-State = tuple[NDArray[np.float32], ...]
-"""As in `STATE`."""
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is kept of B growing calls. Sensitive like the calls: the marks tell which n-grams were said.
+
+    Attributes:
+        numbers: As in `STATE`.
+        heard: (B, R), whether an n-gram of the bucket was heard; always, for padding.
+    """
+
+    numbers: tuple[NDArray[np.float32], ...]
+    heard: NDArray[np.bool_]
+
+    def without(self, first: int) -> State:
+        """Return the state of the calls after the first so many."""
+        named = zip(STATE, self.numbers, strict=True)
+        numbers = tuple(part[:, first:] if name in ("h", "c") else part[first:] for name, part in named)
+        return State(numbers, self.heard[first:])
+
+    def hear(self, ids: NDArray[np.int32]) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+        """Return the marks after n-grams (B, T, M), and the ids (B, K) of those not heard before, padded."""
+        heard = self.heard.copy()
+        heard[np.arange(len(ids))[:, np.newaxis], ids.reshape(len(ids), -1)] = True
+        fresh = [np.flatnonzero(row) for row in heard != self.heard]
+        padded = np.full((len(ids), max(map(len, fresh))), PADDING, dtype=np.int32)
+        for row, each in zip(padded, fresh, strict=True):
+            row[: len(each)] = each
+        return heard, padded
 
 
 @dataclass(frozen=True)
@@ -130,10 +157,7 @@ class OnnxDetector:
             until = min(heard + _WORDS_AT_ONCE, len(calls[ended]))
             logits[ended:], _, state = self.run([words[heard:until] for words in calls[ended:]], state)
             leaving = sum(len(words) == until for words in calls[ended:])
-            state = tuple(
-                part[:, leaving:] if name in ("h", "c") else part[leaving:]
-                for name, part in zip(STATE, state, strict=True)
-            )
+            state = state.without(leaving)
             heard, ended = until, ended + leaving
         return logits
 
@@ -142,7 +166,10 @@ class OnnxDetector:
         shapes = state_shapes(self.card.hidden)
         sizes = [[calls if side == "B" else int(side) for side in shapes[name]] for name in STATE]
         starts = [NOTHING_HEARD if name == "attention" else 0.0 for name in STATE]
-        return tuple(np.full(size, start, dtype=np.float32) for size, start in zip(sizes, starts, strict=True))
+        numbers = tuple(np.full(size, start, dtype=np.float32) for size, start in zip(sizes, starts, strict=True))
+        heard = np.zeros((calls, self.card.scheme.buckets + 1), dtype=bool)
+        heard[:, PADDING] = True
+        return State(numbers, heard)
 
     def run(
         self, pieces: Sequence[Sequence[str]], state: State
@@ -154,9 +181,9 @@ class OnnxDetector:
         """
         flat = encode_words([*chain.from_iterable(pieces)], self.card.scheme)
         ids = flat.reshape(len(pieces), -1, flat.shape[1])  # (B, T, M)
-        feeds = {"ids": ids, **dict(zip(STATE, state, strict=True))}
-        logit, energies, *following = self.session.run(["logit", "energies", *NEXT_STATE], feeds)
-        return logit, energies, tuple(following)
+        heard, fresh = state.hear(ids)
+        logit, energies, *numbers = self.session.run(["logit", "energies", *NEXT_STATE], feed(ids, fresh, state))
+        return logit, energies, State(tuple(numbers), heard)
 
     def _check_graph(self) -> None:
         names = tuple(each.name for each in self.session.get_inputs())
@@ -168,8 +195,8 @@ class OnnxDetector:
             raise ModelFileError(f"the graph's state is not that of {self.card.hidden} hidden units")
         rows = self.card.scheme.buckets + 1
         shape, scheme, zero = self._look_inside()
-        if shape.tolist() != [rows, self.card.dimensions, rows]:
-            raise ModelFileError(f"expected an embedding table of {rows} rows of {self.card.dimensions} numbers")
+        if shape.tolist() != [rows, self.card.dimensions, rows, rows, 2]:
+            raise ModelFileError(f"expected tables of {rows} rows, the embedding's of {self.card.dimensions} numbers")
         if scheme.tolist() != [getattr(self.card.scheme, name) for name in SCHEME_NUMBERS]:
             raise ModelFileError("the metadata makes other n-grams of words than the graph's table was trained on")
         if not np.isfinite(zero):
@@ -177,16 +204,20 @@ class OnnxDetector:
 
     def _look_inside(self) -> list[NDArray[Any]]:
         """Return what the graph says of itself: the table's shape, the scheme, and zero if all numbers are finite."""
-        feeds: dict[str, NDArray[Any]] = {"ids": np.zeros((1, 1, 1), np.int32)}
-        feeds |= dict(zip(STATE, self.first_state(1), strict=True))
+        feeds = feed(np.zeros((1, 1, 1), np.int32), np.zeros((1, 1), np.int32), self.silence)
         try:
             return list(self.session.run([TABLE_SHAPE, NGRAM_SCHEME, ZERO_IF_FINITE], feeds))
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise ModelFileError("the graph can't be run as its metadata says") from error
 
 
+def feed(ids: NDArray[np.int32], fresh: NDArray[np.int32], state: State) -> dict[str, NDArray[Any]]:
+    """Return the graph's inputs: n-grams (B, T, M), those of them not heard before (B, K), and the state so far."""
+    return {"ids": ids, "fresh": fresh, **dict(zip(STATE, state.numbers, strict=True))}
+
+
 class Listener:
-    """One call as it grows. Keeps no word: only the network's state, and one number a word for the attention."""
+    """One call as it grows. Keeps no word: only its `State`, and one number a word for the attention."""
 
     def __init__(self, detector: OnnxDetector) -> None:
         self._detector = detector

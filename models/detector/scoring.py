@@ -19,26 +19,26 @@ _WORDS_AT_ONCE = 16_384
 
 def score_calls(trained: TrainedDetector, calls: Sequence[Call], seconds: float) -> NDArray[np.float64]:
     """Return the logits (N,) of what was spoken in the first ``seconds`` of each call."""
-    return score_indexed(trained.build_network(), index_calls(calls, seconds, trained.embedding))
+    return score_indexed(trained.build_network(), index_calls(calls, seconds, trained.embedding, trained.bag))
 
 
 def score_embedded(network: Classifier, calls: EmbeddedCalls) -> NDArray[np.float64]:
-    """Return the logits (N,) of embedded calls, all in one batch."""
+    """Return the network's logits (N,) of embedded calls, all in one batch."""
     with torch.inference_mode():
         logits, _ = network(torch.from_numpy(calls.embedded), torch.from_numpy(calls.lengths))
     return np.asarray(logits.double().numpy())
 
 
 def score_indexed(network: Classifier, calls: IndexedCalls) -> NDArray[np.float64]:
-    """Return the logits (N,) of indexed calls, in batches of similar length."""
-    logits = np.zeros(len(calls.lengths))
+    """Return the logits (N,) of indexed calls, the bag's added, in batches of similar length."""
+    logits = calls.bag.copy()
     order = np.argsort(calls.lengths, kind="stable")
     at = 0
     while at < len(order):
         rows = _next_rows(order[at:], calls.lengths)
         longest = int(calls.lengths[rows[-1]])
         embedded = calls.vectors[calls.indices[rows, :longest]]  # (N, T, D)
-        logits[rows] = score_embedded(network, EmbeddedCalls(embedded, calls.lengths[rows], calls.labels[rows]))
+        logits[rows] += score_embedded(network, EmbeddedCalls(embedded, calls.lengths[rows], calls.labels[rows]))
         at += len(rows)
     return logits
 

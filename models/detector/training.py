@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from models.corpus.generator import SOURCE
+from models.detector.bag_training import fit_bag
 from models.detector.calibration import calibrate
 from models.detector.classifier import HIDDEN, Classifier
 from models.detector.detector import TrainedDetector
@@ -27,6 +28,7 @@ from models.detector.embedded_calls import number_words
 from models.detector.embedding import NgramEmbedding
 from models.detector.embedding_training import train_embedding
 from models.detector.heard_calls import HeardCalls, weigh_sources
+from models.detector.ngram_bag import NgramBag
 from models.detector.parameters import read_parameters
 from models.detector.prefixes import prefix_logits, prefix_loss
 from models.detector.rehearsal import Rehearsal, halve_calls
@@ -76,6 +78,7 @@ class TrainingSettings:
             Synthetic calls never are: a third of them begins in the midst anyway.
         most_words_skipped: Else it is heard from a random word on, at most this one.
         attention: Off, every word weighs the same: what the comparison measures attention against.
+        bag: Off, the network judges without a bag of n-grams beside it.
         seed: Of everything random.
     """
 
@@ -95,6 +98,7 @@ class TrainingSettings:
     midst_share: float = 0.5
     most_words_skipped: int = 20
     attention: bool = True
+    bag: bool = True
     seed: int = 0
 
 
@@ -121,8 +125,9 @@ def train_detector(
 
     First in rehearsal: each half of the calls is scored by a detector that learned the other half in the same way, and
     the scores give the calibration and the alarm thresholds. No near duplicate, or draw of one scenario, is in both
-    halves. Then the detector is trained on all calls. No epoch is chosen: the detector is the mean of the weights after
-    each epoch of the second half (Izmailov et al., 2018, "Averaging Weights Leads to Wider Optima").
+    halves. The scores also tell what the bag of n-grams, fitted apart, counts beside the network. Then the detector is
+    trained on all calls. No epoch is chosen: the network is the mean of the weights after each epoch of the second half
+    (Izmailov et al., 2018, "Averaging Weights Leads to Wider Optima").
 
     Args:
         calls: Labelled calls of both labels.
@@ -137,7 +142,9 @@ def train_detector(
     session = _Session(settings, embedding, len(calls), progress)
     halves = halve_calls(calls, settings.seed)
     rehearsal = Rehearsal.of([(session.train(learned), judged) for learned, judged in (halves, halves[::-1])])
-    trained = session.train(calls).with_calibration(*calibrate(rehearsal.logits, rehearsal.labels, rehearsal.weights))
+    trained = session.train(calls)
+    trained = replace(trained, bag=trained.bag.scaled(rehearsal.bag_scale))
+    trained = trained.with_calibration(*calibrate(rehearsal.logits, rehearsal.labels, rehearsal.weights))
     vocabulary = Vocabulary.of_calls(split_words(call.transcript) for call in calls)
     lineage = {**(lineage or {}), **_lineage(settings, calls, rehearsal)}
     return replace(trained, lineage=lineage, vocabulary=vocabulary)
@@ -184,6 +191,7 @@ class _Trainer:
     ) -> None:
         self.settings = settings
         self.given = given
+        self.learned = learned
         embedding = given or _start_embedding(settings, learned)
         self.random = torch.Generator().manual_seed(settings.seed)
         vocabulary, words, lengths = number_words([words_until(call, LONGEST) for call in learned])
@@ -225,9 +233,11 @@ class _Trainer:
         return float(np.mean(losses))
 
     def freeze(self) -> TrainedDetector:
-        """Return the mean of the weights after each settled epoch, with the table as it ships."""
+        """Return the mean of the weights after each settled epoch, with the tables as they ship."""
         self.model.load_state_dict(self.average.module.state_dict())
-        return TrainedDetector(self.given or self.embedding.freeze(), read_parameters(self.network))
+        embedding = self.given or self.embedding.freeze()
+        bag = fit_bag(self.learned, embedding.scheme) if self.settings.bag else NgramBag.silent(embedding.scheme)
+        return TrainedDetector(embedding, bag, read_parameters(self.network))
 
     def _optimizer(self, *, tune: bool) -> torch.optim.Optimizer:
         settings = self.settings

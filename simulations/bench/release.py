@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from fl_client.detection import CallJudge
 from fl_client.releases import RELEASED_FILES
@@ -22,8 +21,8 @@ from models.corpus.generator import generate_calls
 from models.detector.detector import TrainedDetector
 from models.detector.embedded_calls import index_words
 from models.detector.export import export_detector
-from models.detector.onnx_contract import STATE, ModelVariant
-from models.detector.runtime import OnnxDetector
+from models.detector.onnx_contract import ModelVariant
+from models.detector.runtime import OnnxDetector, feed
 from models.detector.scoring import score_embedded, score_indexed
 from models.detector.training import TrainingSettings, train_detector
 from models.text.clean import split_words
@@ -41,7 +40,7 @@ _DETECTING = """
 from pathlib import Path
 from fl_client.detection import CallJudge
 from models.detector.onnx_contract import ModelVariant
-from models.detector.runtime import OnnxDetector
+from models.detector.runtime import OnnxDetector, feed
 judge = CallJudge(OnnxDetector.load(Path({folder!r}), ModelVariant.INT8_ORT))
 judge.hear({words!r})
 judge.judge(60)
@@ -53,7 +52,7 @@ from models.detector.detector import TrainedDetector
 from models.detector.embedded_calls import index_words
 from models.detector.scoring import score_indexed
 trained = TrainedDetector.load(Path({folder!r}))
-score_indexed(trained.build_network(), index_words([{words!r}], [0], trained.embedding))
+score_indexed(trained.build_network(), index_words([{words!r}], [0], trained.embedding, trained.bag))
 """
 _RESIDENT = """
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
@@ -80,13 +79,13 @@ def measure() -> list[Row]:
 def _latencies(trained: TrainedDetector, detector: OnnxDetector, heard: list[list[str]]) -> list[Row]:
     """Return the rows of one call at a time, each time another one: a device hears none twice."""
     network, scheme = trained.build_network(), detector.card.scheme
-    feeds: dict[str, NDArray[Any]] = dict(zip(STATE, detector.first_state(1), strict=True))
-    feeds["ids"] = encode_words(heard[0], scheme)[np.newaxis]
-    embedded = index_words(heard[:1], [0], trained.embedding).embed()
+    ids = encode_words(heard[0], scheme)[np.newaxis]
+    feeds = feed(ids, detector.silence.hear(ids)[1], detector.silence)
+    embedded = index_words(heard[:1], [0], trained.embedding, trained.bag).embed()
     texts = [" ".join(words) for words in heard]
 
     def in_torch(text: str) -> float:
-        return float(score_indexed(network, index_words([split_words(text)], [0], trained.embedding))[0])
+        return float(score_indexed(network, index_words([split_words(text)], [0], trained.embedding, trained.bag))[0])
 
     peers: dict[str, tuple[str, Callable[[], object], Callable[[], object]]] = {
         "network": (
@@ -173,7 +172,7 @@ def _run(code: str) -> str:
 
 def _sizes(trained: TrainedDetector, folder: Path) -> list[Row]:
     int8, fp32 = ((folder / variant).stat().st_size for variant in (ModelVariant.INT8, ModelVariant.FP32))
-    table = trained.embedding.rows.nbytes + trained.embedding.scales.nbytes
+    table = trained.tables_size
     package = sum((folder / name).stat().st_size for name in RELEASED_FILES)
     unquantised = trained.embedding.table.nbytes + sum(array.nbytes for array in trained.parameters.values())
     return [

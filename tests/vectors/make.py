@@ -67,8 +67,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep-detector", action="store_true", help="compute the vectors alone")
     if not parser.parse_args().keep_detector:
-        settings = TrainingSettings(dimensions=16, scheme=NgramScheme(buckets=2000), epochs=8)
-        train_detector(generate_calls(300, seed=2026), settings).save(TRAINED)
+        settings = TrainingSettings(dimensions=16, scheme=NgramScheme(buckets=4000), epochs=10)
+        train_detector(generate_calls(1000, seed=2026), settings).save(TRAINED)
         export_detector(TrainedDetector.load(TRAINED), RELEASE)
         (RELEASE / ModelVariant.FP32).unlink()
     VECTORS.write_text(json.dumps(make_vectors(), ensure_ascii=True, indent=None) + "\n")

@@ -75,7 +75,8 @@ def test_exporting_the_trained_detector_again_gives_the_golden_scores(
 def test_torch_scores_as_the_release_does_but_for_rounding(vectors: Vectors, trained: TrainedDetector) -> None:
     spoken = [each for each in vectors if each["words"]]
     words = [each["words"] for each in spoken]
-    logits = score_indexed(trained.build_network(), index_words(words, [0] * len(words), trained.embedding))
+    calls = index_words(words, [0] * len(words), trained.embedding, trained.bag)
+    logits = score_indexed(trained.build_network(), calls)
     expected = [each["score"] for each in spoken]
     np.testing.assert_allclose(calibrate_logits(logits, trained.calibration), expected, atol=1e-2)
 

@@ -24,8 +24,8 @@ def test_the_page_shows_every_row_in_both_languages_and_why_one_is_missing() -> 
     page = render_comparison(FIGURES, "ko")
 
     for title in (
-        "LSTM-Attention, FP32",
-        "LSTM-Attention, INT8",
+        "LSTM-Attention, n-grams, FP32",
+        "LSTM-Attention, n-grams, INT8",
         "TF-IDF, logistic regression",
         "TF-IDF 로지스틱 회귀",
     ):

@@ -6,17 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from models.comparison import networks
 from models.comparison.networks import Networks, count_flops
-from models.comparison.peer import LEARNED_AT, Cost, Fitted, Uncalibrated, cut_calls, fit_calibrated
+from models.comparison.peer import Cost, Fitted, Uncalibrated, fit_calibrated
 from models.detector.classifier import AttentionPooling
+from models.detector.cut_calls import LEARNED_AT, cut_calls
 from models.detector.decision import EVEN_SCORE
 from models.detector.onnx_contract import ModelVariant
-from models.detector.runtime import OnnxDetector
+from models.detector.runtime import OnnxDetector, State, feed
 from models.detector.training import TrainingSettings, train_detector
 from models.domain.call import Call, Label
 from models.domain.release import Thresholds
+from models.text.ngrams import encode_words, ngram_ids
 from models.text.window import words_until
 from tests.models.comparison.tiny import PEERS, SETTINGS
 from tests.models.detector.small import SCHEME, authored_calls
@@ -135,3 +138,22 @@ def test_attention_pooling_over_vectors_of_any_width_gives_weights_that_sum_to_o
     _, weights = AttentionPooling(5)(torch.randn(2, 7, 5), torch.tensor([7, 2]))
     assert weights.sum(dim=1).tolist() == pytest.approx([1, 1])
     assert weights[1, 2:].tolist() == [0] * 5
+
+
+def test_the_row_of_the_network_alone_is_the_detectors_without_its_bag(tmp_path: Path) -> None:
+    (tmp_path / "with").mkdir()
+    (tmp_path / "alone").mkdir()
+    full = PEERS["networks"].fit(CALLS, 0, tmp_path / "with")[networks.ATTENTION]
+    alone = PEERS["networks alone"].fit(CALLS, 0, tmp_path / "alone")[networks.ALONE]
+
+    words = CALLS[0].transcript.split()
+    held = {number for word in words for number in ngram_ids(word, SCHEME)}
+    assert full.cost.parameters == alone.cost.parameters
+    assert full.cost.flops(words) - alone.cost.flops(words) == 2 * len(held)
+    silent = OnnxDetector.load(tmp_path / "alone", ModelVariant.FP32)
+    assert not silent.session.run(["next_bag"], feed(*_fed(silent, words)))[0].any()
+
+
+def _fed(detector: OnnxDetector, words: list[str]) -> tuple[NDArray[np.int32], NDArray[np.int32], State]:
+    ids = encode_words(words, SCHEME)[np.newaxis]
+    return ids, detector.silence.hear(ids)[1], detector.silence

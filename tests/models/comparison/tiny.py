@@ -16,6 +16,7 @@ SETTINGS = TrainingSettings(dimensions=8, scheme=SCHEME, epochs=2, steps=6)
 PEERS: dict[str, Peer] = {
     "networks": Networks(SETTINGS),
     "networks without attention": Networks(replace(SETTINGS, attention=False)),
+    "networks alone": Networks(replace(SETTINGS, bag=False)),
     "trees": PooledTrees((LIGHTGBM, CATBOOST), SETTINGS, trees=5),
     "characters": CharacterNgrams(),
 }

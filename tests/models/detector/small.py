@@ -8,10 +8,11 @@ import torch
 from models.detector.classifier import Classifier
 from models.detector.detector import TrainedDetector
 from models.detector.embedding import NgramEmbedding, quantise_rows
+from models.detector.ngram_bag import NgramBag
 from models.detector.parameters import read_parameters
 from models.domain.call import Call, Label
 from models.domain.release import Calibration, Thresholds
-from models.text.ngrams import NgramScheme
+from models.text.ngrams import PADDING, NgramScheme
 
 SCHEME = NgramScheme(buckets=500)
 
@@ -19,6 +20,14 @@ SCHEME = NgramScheme(buckets=500)
 def small_embedding(dimensions: int = 8, seed: int = 0) -> NgramEmbedding:
     vectors = np.random.default_rng(seed).standard_normal((SCHEME.buckets + 1, dimensions))
     return quantise_rows(SCHEME, vectors.astype(np.float32))
+
+
+def small_bag(seed: int = 0) -> NgramBag:
+    rng = np.random.default_rng([seed, 1])
+    rarities = rng.uniform(1, 5, SCHEME.buckets + 1)
+    table = np.stack([rng.standard_normal(len(rarities)) * rarities, rarities**2], axis=1)
+    table[PADDING] = 0
+    return NgramBag(table.astype(np.float16), bias=0.3)
 
 
 def small_detector(dimensions: int = 8, seed: int = 0) -> TrainedDetector:
@@ -29,6 +38,7 @@ def small_detector(dimensions: int = 8, seed: int = 0) -> TrainedDetector:
             parameter.mul_(3)
     return TrainedDetector(
         small_embedding(dimensions, seed),
+        small_bag(seed),
         read_parameters(network),
         Calibration(slope=2.0, offset=-0.1),
         Thresholds(suspicious=0.6, dangerous=0.9),

@@ -18,6 +18,8 @@ from models.detector.runtime import OnnxDetector
 from models.errors import ModelFileError
 from tests.models.detector.small import small_detector
 
+TABLES = ("table", "scales", "bag_table")
+
 Damage = Callable[[ModelProto, dict[str, Any]], None]
 
 
@@ -61,9 +63,10 @@ DAMAGES: dict[str, Damage] = {
     "an operator that nobody knows": lambda model, _: setattr(model.graph.node[3], "op_type", "Guess"),
     "other inputs": rename_input,
     "a longer table": lambda model, _: (
-        [constant(model, name, lambda rows: np.concatenate([rows, rows[:1]])) for name in ("table", "scales")] and None
+        [constant(model, name, lambda rows: np.concatenate([rows, rows[:1]])) for name in TABLES] and None
     ),
     "a narrower table": lambda model, _: constant(model, "table", lambda rows: rows[:, :-1]),
+    "a shorter bag of n-grams": lambda model, _: constant(model, "bag_table", lambda rows: rows[:-1]),
     "fewer scales than rows": lambda model, _: constant(model, "scales", lambda scales: scales[:-100]),
     "another number of buckets": lambda _, metadata: metadata["scheme"].update(buckets=499),
     "shorter n-grams": lambda _, metadata: metadata["scheme"].update(shortest=1),
@@ -82,7 +85,8 @@ DAMAGES: dict[str, Damage] = {
     "some row's scale is infinite": lambda model, _: constant(model, "scales", with_one(123, np.inf)),
     "an LSTM scale is NaN": lambda model, _: constant(model, "R_scales", with_one(7, np.nan)),
     "a bias is NaN": lambda model, _: constant(model, "biases", with_one(5, np.nan)),
-    "the output's bias is NaN": lambda model, _: constant(model, "output_bias", with_one(0, np.nan)),
+    "the output's bias is NaN": lambda model, _: constant(model, "biases_of_logits", with_one(0, np.nan)),
+    "a weight of the bag is infinite": lambda model, _: constant(model, "bag_table", with_one(40, np.inf)),
     "an attention weight is NaN": lambda model, _: constant(model, "attention_weights", with_one(9, np.nan)),
 }
 

@@ -27,14 +27,42 @@ def test_each_half_is_judged_by_the_detector_that_stands_beside_it() -> None:
 
     rehearsal = Rehearsal.of([(first, calls[:4]), (second, calls[4:])])
 
-    logits = rehearsal.logits.reshape(len(CALIBRATED_AT), 10)
-    for row, seconds in zip(logits, CALIBRATED_AT, strict=True):
+    both = (rehearsal.network + rehearsal.bag).reshape(len(CALIBRATED_AT), 10)
+    for row, seconds in zip(both, CALIBRATED_AT, strict=True):
         np.testing.assert_allclose(row[:4], score_calls(first, calls[:4], seconds))
         np.testing.assert_allclose(row[4:], score_calls(second, calls[4:], seconds))
     assert rehearsal.labels.tolist() == [float(call.label) for call in calls] * len(CALIBRATED_AT)
 
 
 def test_the_loss_is_the_cross_entropy_of_the_logits() -> None:
-    even = Rehearsal(np.zeros(4), np.array([0.0, 1.0, 0.0, 1.0]), np.ones(4, np.float32))
+    even = Rehearsal(np.zeros(4), np.zeros(4), np.array([0.0, 1.0, 0.0, 1.0]), np.ones(4, np.float32))
 
     assert even.loss == pytest.approx(np.log(2))
+
+
+def test_what_the_bag_counts_doesnt_depend_on_the_scale_of_its_logits() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.tile([0.0, 1.0], 200)
+    network, bag = 2 * labels - 1 + rng.standard_normal((2, 400))
+
+    level = Rehearsal(network, bag, labels, np.ones(400, np.float32))
+    loud = Rehearsal(network, 20 * bag, labels, np.ones(400, np.float32))
+
+    assert level.bag_scale == pytest.approx(1, rel=0.3)
+    np.testing.assert_allclose(loud.logits, level.logits, rtol=0.02, atol=0.02)
+
+
+def test_a_bag_that_tells_nothing_counts_next_to_nothing() -> None:
+    rng = np.random.default_rng(1)
+    labels = np.tile([0.0, 1.0], 200)
+    network = 4 * (2 * labels - 1) + rng.standard_normal(400)
+
+    assert Rehearsal(network, rng.standard_normal(400), labels, np.ones(400, np.float32)).bag_scale < 0.2
+
+
+def test_a_silent_bag_changes_no_logit() -> None:
+    network = np.array([-1.0, 1.0, -2.0, 2.0])
+
+    rehearsal = Rehearsal(network, np.zeros(4), np.array([0.0, 1.0, 0.0, 1.0]), np.ones(4, np.float32))
+
+    np.testing.assert_array_equal(rehearsal.logits, network)

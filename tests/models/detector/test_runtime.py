@@ -61,7 +61,7 @@ def detector(exported: Path) -> OnnxDetector:
 def test_scores_equal_torchs(trained: TrainedDetector, exported: Path, variant: ModelVariant, allowed: float) -> None:
     rng = np.random.default_rng(3)
     words = [list(rng.choice(VOCABULARY, size=size)) for size in (1, 7, 57, 107, 300)]
-    expected = score_indexed(trained.build_network(), index_words(words, [0] * 5, trained.embedding))
+    expected = score_indexed(trained.build_network(), index_words(words, [0] * 5, trained.embedding, trained.bag))
 
     found = OnnxDetector.load(exported, variant).score_batch(words)
 

@@ -15,6 +15,7 @@ from models.detector.training import EpochReport, TrainingSettings, count_epochs
 from models.domain.call import Call, Label
 from models.errors import BadInputError
 from models.text.ngrams import NgramScheme
+from models.text.window import words_until
 from tests.models.detector.small import authored_calls, small_detector
 
 QUICK = TrainingSettings(dimensions=16, scheme=NgramScheme(buckets=2000), epochs=8, batch_calls=4)
@@ -94,8 +95,9 @@ def test_batches_of_indexed_calls_score_like_embedded_ones() -> None:
     trained, calls = small_detector(), authored_calls(20)
 
     one_batch = score_embedded(trained.build_network(), embed_calls(calls, 30, trained.embedding))
+    bag = trained.bag.judge([words_until(call, 30) for call in calls], trained.embedding.scheme)
 
-    np.testing.assert_allclose(score_calls(trained, calls, 30), one_batch, atol=1e-5)
+    np.testing.assert_allclose(score_calls(trained, calls, 30), one_batch + bag, atol=1e-5)
 
 
 def test_a_call_without_words_in_the_window_is_one_zero_vector() -> None:
