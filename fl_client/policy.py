@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fl_client.call_accounting import composed_epsilon
-from models.domain.privacy import show_epsilon
+from models.domain.privacy import require_delta, show_epsilon
 from models.domain.secure_aggregation import ThreatModel
 from models.domain.training import CallSteps, LocalTask
 from models.errors import BudgetSpentError, TaskRefusedError
@@ -36,6 +36,10 @@ class CallBudget:
     delta: float
     periods: int
     period_days: int
+
+    def __post_init__(self) -> None:
+        """Refuse a delta out of range."""
+        require_delta(self.delta)
 
     def period_at(self, seconds: float) -> int:
         """Return the period of a time, which counts in seconds since the start of 1970."""

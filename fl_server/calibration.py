@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-from dp_accounting import DpEvent, calibrate_dp_mechanism
-from dp_accounting.mechanism_calibration import LowerEndpointAndGuess, NoBracketIntervalFoundError
 
 from models.domain.privacy import Adversary, PersonPrivacy
 from models.errors import UsageError
-from models.privacy.accounting import (
-    Accountant,
-    composed_mechanism,
-    new_accountant,
-    person_epsilon,
-    sampled_gaussian_event,
-)
+from models.privacy.accounting import Accountant, person_epsilon, require_countable
 
-SMALLEST_NOISE, LARGEST_EPSILON = 0.05, 100.0
-"""Beyond them a figure promises nobody anything, and accountants get slow."""
+SMALLEST_NOISE, LARGEST_NOISE = 0.05, 1e9
+"""Less promises nobody anything, and of more nothing is left to learn; accountants get slow there, or lost."""
+
+SMALLEST_EPSILON, LARGEST_EPSILON = 1e-6, 100.0
+"""As above."""
 
 TOLERANCE = 1e-3
-"""Noise multipliers are found to this, and rounded to the side that protects."""
+"""Noise multipliers are whole numbers of it, on the side that protects."""
+
+_FINEST = 100_000
+"""Large ones are found to five digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +40,36 @@ class Calibration:
 def find_noise(privacy: PersonPrivacy, against: Adversary, epsilon: float) -> list[Calibration]:
     """Return the least noise that keeps a plan's epsilon, by each accountant; the plan's own noise has no part in it.
 
+    It is ``SMALLEST_NOISE`` where less would do.
+
     Raises:
         UsageError: The epsilon is out of range.
     """
-    if not 0 < epsilon <= LARGEST_EPSILON:
-        raise UsageError(f"expected an epsilon above 0 and of {LARGEST_EPSILON:g} at most, got {epsilon}")
+    if not SMALLEST_EPSILON <= epsilon <= LARGEST_EPSILON:
+        raise UsageError(f"expected an epsilon of {SMALLEST_EPSILON:g} to {LARGEST_EPSILON:g}, got {epsilon}")
+
+    def least(accountant: Accountant, guess: float) -> Calibration:
+        def spend(steps: int) -> Calibration:
+            return _spent(replace(privacy, noise_multiplier=steps * TOLERANCE), against, accountant)
+
+        return spend(least_steps(lambda steps: spend(steps).epsilon <= epsilon, round(guess / TOLERANCE)))
+
     # Renyi DP is quick at any noise; PLD is slow where noise is small, so it starts from what Renyi DP found.
-    loose = _least_noise(privacy, against, epsilon, Accountant.RDP, LowerEndpointAndGuess(SMALLEST_NOISE, 1.0))
-    tight = _least_noise(privacy, against, epsilon, Accountant.PLD, _around_tighter(privacy, against, epsilon, loose))
-    return [
-        _kept(replace(privacy, noise_multiplier=multiplier), against, accountant, epsilon)
-        for multiplier, accountant in ((tight, Accountant.PLD), (loose, Accountant.RDP))
-    ]
+    loose = least(Accountant.RDP, 1.0)
+    return [least(Accountant.PLD, loose.noise_multiplier), loose]
 
 
 def find_epsilon(privacy: PersonPrivacy, against: Adversary) -> list[Calibration]:
     """Return what a plan spends with its own noise, by each accountant.
 
     Raises:
-        UsageError: There is so little noise that no figure promises anything.
+        UsageError: There is so little noise, or so many rounds, that no figure promises anything, or too much noise.
     """
-    if privacy.noise_multiplier < SMALLEST_NOISE:
-        raise UsageError(f"expected a noise multiplier of {SMALLEST_NOISE:g} or more, got {privacy.noise_multiplier}")
+    if not SMALLEST_NOISE <= privacy.noise_multiplier <= LARGEST_NOISE:
+        limits = f"{SMALLEST_NOISE:g} to {LARGEST_NOISE:g}"
+        raise UsageError(f"expected a noise multiplier of {limits}, got {privacy.noise_multiplier}")
+    require_countable(privacy, against)
     return [_spent(privacy, against, accountant) for accountant in Accountant]
-
-
-def _kept(privacy: PersonPrivacy, against: Adversary, accountant: Accountant, epsilon: float) -> Calibration:
-    """Return what a plan spends; with a little more noise where PLD, in steps for just this noise, says too much."""
-    spent = _spent(privacy, against, accountant)
-    while spent.epsilon > epsilon:
-        more = _rounded_up(spent.noise_multiplier * (1 + TOLERANCE / 10))
-        spent = _spent(replace(privacy, noise_multiplier=more), against, accountant)
-    return spent
-
-
-def _rounded_up(multiplier: float) -> float:
-    return float(math.ceil(multiplier / TOLERANCE) * TOLERANCE)
 
 
 def _spent(privacy: PersonPrivacy, against: Adversary, accountant: Accountant) -> Calibration:
@@ -86,39 +77,22 @@ def _spent(privacy: PersonPrivacy, against: Adversary, accountant: Accountant) -
     return Calibration(accountant, privacy.noise_multiplier, epsilon)
 
 
-def _around_tighter(privacy: PersonPrivacy, against: Adversary, epsilon: float, enough: float) -> LowerEndpointAndGuess:
-    """Return noise that is too little by PLD, and noise that may do, starting from what is enough by Renyi DP.
+def least_steps(is_enough: Callable[[int], bool], guess: int) -> int:
+    """Return the least noise that is enough, in steps of the tolerance, and none below the smallest.
 
-    That is usually a little too much. Where epsilon is tiny, Renyi DP's orders end, and it is many times too much.
+    Raises:
+        UsageError: Not even the largest noise is enough.
     """
-    too_little = enough / 2
-    while too_little > SMALLEST_NOISE and _is_enough(too_little, privacy, against, epsilon):
-        enough, too_little = too_little, too_little / 2
-    return LowerEndpointAndGuess(too_little, enough)
-
-
-def _is_enough(multiplier: float, privacy: PersonPrivacy, against: Adversary, epsilon: float) -> bool:
-    return _spent(replace(privacy, noise_multiplier=multiplier), against, Accountant.PLD).epsilon <= epsilon
-
-
-def _least_noise(
-    privacy: PersonPrivacy,
-    against: Adversary,
-    epsilon: float,
-    accountant: Accountant,
-    bracket: LowerEndpointAndGuess,
-) -> float:
-    def event_of(multiplier: float) -> DpEvent:
-        with_noise = replace(privacy, noise_multiplier=multiplier)
-        return sampled_gaussian_event(*composed_mechanism(with_noise, against, privacy.rounds))
-
-    loss_scale = composed_mechanism(replace(privacy, noise_multiplier=bracket.initial_guess), against, privacy.rounds)[
-        0
-    ]
-    try:
-        found = calibrate_dp_mechanism(
-            lambda: new_accountant(accountant, loss_scale), event_of, epsilon, privacy.delta, bracket, tol=TOLERANCE / 2
-        )
-    except NoBracketIntervalFoundError:
-        raise UsageError(f"no noise was found that keeps epsilon {epsilon:g}: is it within reason?") from None
-    return _rounded_up(found)
+    enough, smallest, largest = guess, round(SMALLEST_NOISE / TOLERANCE), round(LARGEST_NOISE / TOLERANCE)
+    while not is_enough(enough):
+        if enough == largest:
+            raise UsageError(f"no noise multiplier of {LARGEST_NOISE:g} or less keeps this epsilon")
+        enough = min(2 * enough, largest)
+    too_little = enough // 2
+    while too_little >= smallest and is_enough(too_little):
+        enough, too_little = too_little, too_little // 2
+    too_little = max(too_little, smallest - 1)
+    while enough - too_little > max(1, enough // _FINEST):
+        middle = (enough + too_little) // 2
+        enough, too_little = (middle, too_little) if is_enough(middle) else (enough, middle)
+    return enough

@@ -9,6 +9,14 @@ from enum import StrEnum
 from models.domain.secure_aggregation import DistributedNoise
 from models.errors import UsageError
 
+SMALLEST_DELTA = 1e-12
+"""Below it figures are no longer about the plan. PLD cuts tails of 1e-15 off and counts them as certain failure: at
+such a delta every epsilon is infinite, whatever the noise, and a search for enough would never end. One person among
+all who live is 1e-10."""
+
+MOST_ROUNDS, LARGEST_POPULATION = 10_000, 10_000_000_000
+"""A round an hour for more than a year, and more people than live: beyond, PLD takes minutes."""
+
 
 def show_epsilon(epsilon: float) -> str:
     """Return an epsilon for people: two digits after the point, of a small one two that count, lest it read as none."""
@@ -146,6 +154,9 @@ class PersonPrivacy:
         for name in ("rounds", "cohort", "population", "participations", "separation", "tree_rounds"):
             if getattr(self, name) < 1:
                 raise UsageError(f"expected {name} of 1 or more, got {getattr(self, name)}")
+        for name, most in (("rounds", MOST_ROUNDS), ("population", LARGEST_POPULATION)):
+            if getattr(self, name) > most:
+                raise UsageError(f"expected {name} of {most:,} at most, got {getattr(self, name)}")
         if self.cohort > self.population:
             raise UsageError(f"expected a cohort of 1 to {self.population} devices, got {self.cohort}")
         if self.mechanism is Mechanism.DP_SGD:
@@ -204,8 +215,17 @@ def require_mechanism(clip_norm: float, noise_multiplier: float, delta: float) -
         raise UsageError(f"expected a clipping norm above 0, got {clip_norm}")
     if not (math.isfinite(noise_multiplier) and noise_multiplier > 0):
         raise UsageError(f"expected a noise multiplier above 0, got {noise_multiplier}")
-    if not 0 < delta < 1:
-        raise UsageError(f"expected a delta in (0, 1), got {delta}")
+    require_delta(delta)
+
+
+def require_delta(delta: float) -> None:
+    """Refuse a delta that is no probability, or smaller than accountants can tell.
+
+    Raises:
+        UsageError: It is out of range or not finite.
+    """
+    if not SMALLEST_DELTA <= delta < 1:
+        raise UsageError(f"expected a delta of {SMALLEST_DELTA:g} or more and below 1, got {delta}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from models.domain.privacy import (
     PrivacyStatement,
     PrivacyUnit,
     SimulatedCounts,
+    require_delta,
 )
 from models.errors import UsageError
 from models.privacy.distributed_accounting import distributed_epsilon
@@ -55,25 +56,8 @@ class Accountant(StrEnum):
 LOSS_STEP = 1e-3
 """Of PLD at a noise multiplier of 1. Losses shrink as noise grows: one fixed step would be all that is left of them."""
 
-
-def new_accountant(accountant: Accountant, noise_multiplier: float) -> PrivacyAccountant:
-    """Return an accountant for about so much noise that has added up nothing yet; add-or-remove neighbours.
-
-    For a Gaussian mechanism without sampling, adding a person and putting zeros in the place of their update move the
-    sum alike, so the figure is also that of zeroing out.
-    """
-    if accountant is Accountant.RDP:
-        return RdpAccountant(neighboring_relation=NeighboringRelation.ADD_OR_REMOVE_ONE)
-    step = LOSS_STEP / max(1.0, noise_multiplier)
-    return PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, value_discretization_interval=step)
-
-
-def sampled_gaussian_event(noise_multiplier: float, sampling_rate: float, compositions: int) -> DpEvent:
-    """Return a Gaussian mechanism on Poisson-sampled cohorts, composed, as accountants take it."""
-    event = GaussianDpEvent(noise_multiplier)
-    if sampling_rate < 1.0:
-        event = PoissonSampledDpEvent(sampling_rate, event)
-    return SelfComposedDpEvent(event, compositions)
+LARGEST_SPENDING = 1_000.0
+"""An epsilon above which PLD is not asked: it would fill the memory with a figure that promises nobody anything."""
 
 
 @lru_cache(maxsize=256)
@@ -90,28 +74,65 @@ def sampled_gaussian_epsilon(
         noise_multiplier: Standard deviation of the noise over the sensitivity, above zero.
         sampling_rate: Probability with which each member is drawn, in (0, 1].
         compositions: How often the mechanism runs.
-        delta: Probability with which the guarantee may fail, in (0, 1).
+        delta: Probability with which the guarantee may fail; see ``require_delta``.
         accountant: What composes.
 
     Raises:
         UsageError: An argument is out of range or not finite.
     """
-    _require_in_range(noise_multiplier, sampling_rate, compositions, delta)
+    require_delta(delta)
+    _require_in_range(noise_multiplier, sampling_rate, compositions)
     if compositions == 0:
         return 0.0
-    event = sampled_gaussian_event(noise_multiplier, sampling_rate, compositions)
-    return float(new_accountant(accountant, noise_multiplier).compose(event).get_epsilon(delta))
+    mechanism = (noise_multiplier, sampling_rate, compositions)
+    return float(_new_accountant(accountant, *mechanism).compose(_gaussian_event(*mechanism)).get_epsilon(delta))
 
 
-def _require_in_range(noise_multiplier: float, sampling_rate: float, compositions: int, delta: float) -> None:
+def _new_accountant(
+    accountant: Accountant, noise_multiplier: float, sampling_rate: float, compositions: int
+) -> PrivacyAccountant:
+    """Return an accountant for about such a mechanism that has added up nothing yet; add-or-remove neighbours.
+
+    For a Gaussian mechanism without sampling, adding a person and putting zeros in the place of their update move the
+    sum alike, so the figure is also that of zeroing out.
+    """
+    if accountant is Accountant.RDP:
+        return RdpAccountant(neighboring_relation=NeighboringRelation.ADD_OR_REMOVE_ONE)
+    # Without sampling, all compositions are one Gaussian mechanism: its losses are larger than a single one's.
+    scale = noise_multiplier / math.sqrt(compositions) if sampling_rate == 1 else noise_multiplier
+    step = LOSS_STEP / max(1.0, scale)
+    return PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, value_discretization_interval=step)
+
+
+def _gaussian_event(noise_multiplier: float, sampling_rate: float, compositions: int) -> DpEvent:
+    """Return a Gaussian mechanism on Poisson-sampled cohorts, composed, as accountants take it."""
+    event = GaussianDpEvent(noise_multiplier)
+    if sampling_rate < 1.0:
+        event = PoissonSampledDpEvent(sampling_rate, event)
+    return SelfComposedDpEvent(event, compositions)
+
+
+def _require_in_range(noise_multiplier: float, sampling_rate: float, compositions: int) -> None:
     if not (math.isfinite(noise_multiplier) and noise_multiplier > 0):
         raise UsageError(f"expected a noise multiplier above 0, got {noise_multiplier}")
     if not 0 < sampling_rate <= 1:
         raise UsageError(f"expected a sampling rate in (0, 1], got {sampling_rate}")
-    if not 0 < delta < 1:
-        raise UsageError(f"expected a delta in (0, 1), got {delta}")
     if compositions < 0:
         raise UsageError(f"expected compositions of 0 or more, got {compositions}")
+
+
+def require_countable(privacy: PersonPrivacy, against: Adversary) -> None:
+    """Refuse a plan whose epsilon, by Renyi DP, is beyond all reason, before PLD is asked for it.
+
+    Raises:
+        UsageError: It spends more than ``LARGEST_SPENDING``.
+    """
+    epsilon = person_epsilon(privacy, against, privacy.rounds, Accountant.RDP)
+    if not epsilon <= LARGEST_SPENDING:
+        raise UsageError(
+            f"expected a plan that spends an epsilon of {LARGEST_SPENDING:,.0f} at most, got {epsilon:,.0f} against "
+            f"{against} by RDP: it needs more noise or fewer rounds"
+        )
 
 
 def person_epsilon(

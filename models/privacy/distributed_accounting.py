@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
+from models.domain.privacy import require_delta
 from models.domain.secure_aggregation import DistributedNoise
 from models.errors import UsageError
 
@@ -62,13 +63,14 @@ def distributed_epsilon(noise: DistributedNoise, sampling_rate: float, compositi
         noise: Of each sum.
         sampling_rate: Probability with which each member is drawn, in (0, 1]; 1 where nothing is amplified.
         compositions: Sums that are seen.
-        delta: Probability with which the guarantee may fail.
+        delta: Probability with which the guarantee may fail; see ``require_delta``.
 
     Raises:
         UsageError: An argument is out of range.
     """
-    if not 0 < sampling_rate <= 1 or not 0 < delta < 1 or compositions < 0:
-        raise UsageError("expected a sampling rate in (0, 1], a delta in (0, 1) and no negative count")
+    require_delta(delta)
+    if not 0 < sampling_rate <= 1 or compositions < 0:
+        raise UsageError("expected a sampling rate in (0, 1] and no negative count")
     if compositions == 0:
         return 0.0
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
+
 
 @lru_cache(maxsize=4096)
 def tree_sensitivity_squared(rounds: int, participations: int, separation: int) -> int:
@@ -45,15 +47,14 @@ def trees_sensitivity_squared(trees: Sequence[int], participations: int, separat
         participations: The most rounds of one person in all of them.
         separation: Rounds from one participation to the next, at least.
     """
-    worst = [0] * (participations + 1)  # by participations spent so far
-    for rounds in trees:
-        most = min(participations, -(-rounds // separation))
-        squared = [0, *(tree_sensitivity_squared(rounds, taken, separation) for taken in range(1, most + 1))]
-        worst = [
-            max(worst[spent - here] + squared[here] for here in range(min(spent, most) + 1))
-            for spent in range(participations + 1)
-        ]
-    return worst[-1]
+    most = [min(participations, -(-rounds // separation)) for rounds in trees]
+    worst = np.zeros(min(participations, sum(most)) + 1, np.int64)  # by participations spent so far
+    for rounds, taken in zip(trees, most, strict=True):
+        before, worst = worst, worst.copy()
+        for here in range(1, taken + 1):
+            moved = before[: len(before) - here] + tree_sensitivity_squared(rounds, here, separation)
+            np.maximum(worst[here:], moved, out=worst[here:])
+    return int(worst[-1])
 
 
 def planned_trees(rounds: int, tree_rounds: int) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from fl_client.policy import PEOPLE, SECONDS_A_DAY, CallBudget, DevicePolicy
 from fl_client.training import LabelledWords
 from models.domain.privacy import CallPrivacy
 from models.domain.training import CallSteps, LocalTask
-from models.errors import BudgetSpentError, ConsentRefusedError, LedgerError, TaskRefusedError
+from models.errors import BudgetSpentError, ConsentRefusedError, LedgerError, TaskRefusedError, UsageError
 from tests.small_federation import TASK
 
 NOISY = CallPrivacy(clip_norm=1.0, noise_multiplier=10.0, batch_calls=4, delta=1e-5)
@@ -273,3 +273,9 @@ def test_two_processes_cant_both_look_before_either_charges(tmp_path, monkeypatc
         assert device.admit().charged
         with pytest.raises(TaskRefusedError, match="round 1 is over"):
             other.admit()
+
+
+@pytest.mark.parametrize("delta", [0.0, 1e-300, 1.0, float("nan")])
+def test_a_call_budget_has_a_delta_that_accountants_can_tell(delta):
+    with pytest.raises(UsageError, match="expected a delta"):
+        replace(BUDGET, delta=delta)

@@ -6,9 +6,11 @@ import math
 from dataclasses import replace
 
 import pytest
+from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent, SelfComposedDpEvent
+from dp_accounting.pld import PLDAccountant
 
-from fl_server.calibration import TOLERANCE, find_epsilon, find_noise
-from models.domain.privacy import Adversary, Mechanism, PersonPrivacy
+from fl_server.calibration import SMALLEST_EPSILON, SMALLEST_NOISE, TOLERANCE, find_epsilon, find_noise, least_steps
+from models.domain.privacy import MOST_ROUNDS, SMALLEST_DELTA, Adversary, Mechanism, PersonPrivacy
 from models.errors import UsageError
 from models.privacy.accounting import Accountant, person_epsilon
 
@@ -63,7 +65,47 @@ def test_a_tiny_epsilon_is_kept_too_and_needs_no_more_noise_by_the_tighter_accou
     assert person_epsilon(half, against, PLAN.rounds) > epsilon
 
 
-@pytest.mark.parametrize("epsilon", [0.0, -1.0, 1e6, math.nan, math.inf])
+def test_the_smallest_delta_has_an_answer_and_one_further_down_would_have_none_at_any_noise():
+    """PLD cuts 1e-15 off and counts it as certain failure: below, the search for enough noise never ended."""
+    tight, loose = find_noise(replace(PLAN, delta=SMALLEST_DELTA), Adversary.RECIPIENTS, 2.0)
+    assert tight.noise_multiplier < loose.noise_multiplier
+    assert max(tight.epsilon, loose.epsilon) <= 2.0
+    mechanism = SelfComposedDpEvent(PoissonSampledDpEvent(0.01, GaussianDpEvent(1e6)), 60)
+    spent = PLDAccountant(value_discretization_interval=1e-6).compose(mechanism)
+    assert spent.get_epsilon(SMALLEST_DELTA) < 0.001
+    assert spent.get_epsilon(SMALLEST_DELTA / 10_000) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("change", "against", "epsilon"),
+    [
+        ({"rounds": MOST_ROUNDS}, Adversary.RECIPIENTS, 1.0),
+        ({"rounds": MOST_ROUNDS, "participations": 10**20}, Adversary.SERVER, 1.0),
+        ({"rounds": MOST_ROUNDS, "participations": MOST_ROUNDS, "mechanism": Mechanism.FTRL}, Adversary.SERVER, 1.0),
+        ({"rounds": 100, "participations": 10**11, "mechanism": Mechanism.FTRL}, Adversary.SERVER, 1.0),
+        ({"tree_rounds": 10**14, "separation": 10**14, "mechanism": Mechanism.FTRL}, Adversary.SERVER, 1.0),
+        ({}, Adversary.RECIPIENTS, SMALLEST_EPSILON),
+    ],
+)
+def test_plans_at_the_ends_of_what_is_accepted_have_an_answer(change, against, epsilon):
+    for found in find_noise(replace(PLAN, **change), against, epsilon):
+        assert found.epsilon <= epsilon
+
+
+@pytest.mark.parametrize("needed", [1, 50, 51, 999, 1000, 1001, 123_456, 999_999_999_999])
+@pytest.mark.parametrize("guess", [50, 1000, 123_456_789])
+def test_the_least_noise_is_found_from_any_guess_and_is_the_smallest_accepted_where_less_would_do(needed, guess):
+    """Where less would do, as with one device drawn of 10^9, there was said to be none."""
+    found = least_steps(lambda steps: steps >= needed, guess)
+    assert max(needed, round(SMALLEST_NOISE / TOLERANCE)) <= found <= max(needed * (1 + 1e-5), 50)
+
+
+def test_where_no_noise_is_enough_the_search_ends():
+    with pytest.raises(UsageError, match="no noise multiplier of"):
+        least_steps(lambda steps: False, 1000)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -1.0, 1e-7, 1e6, math.nan, math.inf])
 def test_an_epsilon_that_promises_nothing_is_refused(epsilon):
     with pytest.raises(UsageError):
         find_noise(PLAN, Adversary.SERVER, epsilon)

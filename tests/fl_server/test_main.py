@@ -61,6 +61,14 @@ def test_a_tiny_epsilon_does_not_read_as_none(capsys):
         ["--noise-multiplier", "nan"],
         ["--noise-multiplier", "1e-9"],
         ["--noise-multiplier", "0.049"],
+        ["--noise-multiplier", "1e300"],
+        ["--epsilon", "1e-300"],
+        ["--epsilon", "2", "--delta", "1e-300"],
+        ["--noise-multiplier", "1", "--delta", "1e-13"],
+        ["--epsilon", "2", "--delta", "nan"],
+        ["--epsilon", "2", "--rounds", "1000000000"],
+        ["--epsilon", "2", "--population", "1" + "0" * 400],
+        ["--noise-multiplier", "1", "--rounds", "10000", "--participations", "10000"],
     ],
 )
 def test_a_plan_that_is_none_is_a_usage_error_in_one_line(capsys, options):

@@ -108,7 +108,8 @@ def test_too_little_noise_per_device_costs_dearly_in_many_dimensions():
 
 
 @pytest.mark.parametrize(
-    "arguments", [(0.0, 1, DELTA), (1.1, 1, DELTA), (0.5, -1, DELTA), (0.5, 1, 0.0), (0.5, 1, math.nan)]
+    "arguments",
+    [(0.0, 1, DELTA), (1.1, 1, DELTA), (0.5, -1, DELTA), (0.5, 1, 0.0), (0.5, 1, 1e-300), (0.5, 1, math.nan)],
 )
 def test_arguments_out_of_range_are_refused(arguments):
     with pytest.raises(UsageError):
