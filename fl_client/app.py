@@ -11,7 +11,7 @@ from flwr.common.constant import ErrorCode, SType
 from numpy.typing import NDArray
 
 from fl_client.guard import Guard
-from fl_client.training import LabelledWords, train_on_device
+from fl_client.training import LabelledWords, require_trainable, train_on_device
 from models.detector.plain_classifier import Memory
 from models.domain.messages import METRICS, MODEL, TASK, UPDATE, VECTOR, task_from_values
 from models.errors import ProtocolRefusedError, TaskRefusedError
@@ -40,15 +40,15 @@ def build_client_app(load_calls: CallLoader, guard: Guard, memory: Memory | None
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
-        asked = message.content
-        task = task_from_values(dict(asked[TASK]))  # type: ignore[arg-type]
+        task = task_from_values(said_in(message, TASK))
         if task.secure is not None:
             raise ProtocolRefusedError("a masked update was asked for, and this device masks none")
-        device = int(context.node_config[DEVICE_ID])
-        expires = message.metadata.created_at + message.metadata.ttl
-        admission = guard.admit(device, task, load_calls(device), expires)
-        parameters = arrays_of(asked[MODEL])  # type: ignore[arg-type]
-        result = train_on_device(parameters, admission.calls, task, device, memory)
+        device, model = int(context.node_config[DEVICE_ID]), model_in(message)
+        calls = load_calls(device)
+        require_trainable(model, calls)
+        # The charge comes last before the training: no refusal spends anything.
+        admission = guard.admit(device, task, calls, message.metadata.created_at + message.metadata.ttl)
+        result = train_on_device(model, admission.calls, task, device, memory)
         admission.require_covered(result.call_steps)
         context.state[OWN_ROUND] = MetricRecord({"norm": result.norm})
         return Message(_reply(result.update), reply_to=message)
@@ -67,6 +67,30 @@ def say_no_more(message: Message, context: Context, step: Callable[[Message, Con
         raise
     except Exception as error:
         return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, type(error).__name__), reply_to=message)
+
+
+def said_in(message: Message, record: str) -> dict[str, object]:
+    """Return the values of a message's record by name.
+
+    Raises:
+        TaskRefusedError: There is no such record.
+    """
+    try:
+        return dict(message.content.config_records[record])
+    except KeyError:
+        raise TaskRefusedError(f"the message lacks its {record}") from None
+
+
+def model_in(message: Message) -> Arrays:
+    """Return a message's model.
+
+    Raises:
+        TaskRefusedError: There is none, or it can't be read.
+    """
+    try:
+        return arrays_of(message.content.array_records[MODEL])
+    except Exception as error:  # NumPy's reader raises a dozen types on crafted bytes
+        raise TaskRefusedError("the message's model can't be read") from error
 
 
 def arrays_of(record: ArrayRecord) -> Arrays:

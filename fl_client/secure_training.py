@@ -10,16 +10,17 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
-from fl_client.app import DEVICE_ID, OWN_ROUND, CallLoader, arrays_of, say_no_more
+from fl_client.app import DEVICE_ID, OWN_ROUND, CallLoader, model_in, said_in, say_no_more
 from fl_client.guard import Admission, Guard
-from fl_client.training import train_on_device
-from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, task_from_values
+from fl_client.training import require_trainable, train_on_device
+from models.domain.messages import SECURE, TASK, UPDATE, SecureStage, task_from_values
 from models.domain.training import LocalTask
 from models.errors import ProtocolRefusedError
 from models.privacy.randomness import SeededWords, SystemWords, WordSource, seeded_generator
 from models.privacy.secure_aggregation import wire
 from models.privacy.secure_aggregation.device import DeviceRound
 from models.privacy.secure_aggregation.identity import Identity
+from models.privacy.secure_aggregation.masks import Words
 from models.privacy.secure_aggregation.session import Session, digest_model, digest_task
 from models.privacy.secure_vector import VectorCode
 from models.privacy.vectors import Arrays
@@ -81,12 +82,18 @@ def build_secure_client_app(
     @app.train(_action(SecureStage.MASKED))
     def masked(message: Message, context: Context) -> Message:
         device = int(context.node_config[DEVICE_ID])
-        machine, opened = _machine(rounds, context), rounds[device]
-        model = arrays_of(message.content.array_records[MODEL])
-        admission = guard.admit(device, opened.task, load_calls(device), _end_of(message))
-        words, norm = _train(model, opened, admission, device)
-        context.state[OWN_ROUND] = MetricRecord({"norm": norm})
-        return _update(message, machine.mask(wire.read_boxes(_said(message)), digest_model(model), words))
+        machine, opened, model = _machine(rounds, context), rounds[device], model_in(message)
+
+        def train() -> Words:
+            calls, code = load_calls(device), _code_for(model, opened)
+            require_trainable(model, calls)
+            # The charge comes last before the training: no refusal spends anything.
+            admission = guard.admit(device, opened.task, calls, _end_of(message))
+            words, norm = _train(model, opened.task, code, admission, device)
+            context.state[OWN_ROUND] = MetricRecord({"norm": norm})
+            return words
+
+        return _update(message, machine.mask(wire.read_boxes(_said(message)), digest_model(model), train))
 
     @app.query(_action(SecureStage.SURVIVORS))
     def survivors(message: Message, context: Context) -> Message:
@@ -104,8 +111,8 @@ def build_secure_client_app(
 
 def _open_round(message: Message, credentials: Credentials, now: float) -> OpenRound:
     """Return the round that the server proposes; whatever it says of it is signed with the device's keys."""
-    values = dict(message.content.config_records[TASK])
-    task = task_from_values(values)  # type: ignore[arg-type]
+    values = said_in(message, TASK)
+    task = task_from_values(values)
     if task.secure is None:
         raise ProtocolRefusedError("an unmasked update was asked for")
     model_digest = wire.read_session(_said(message))
@@ -113,15 +120,24 @@ def _open_round(message: Message, credentials: Credentials, now: float) -> OpenR
     return OpenRound(DeviceRound(credentials.identity, credentials.authority, session, now), session, task)
 
 
-def _train(model: Arrays, opened: OpenRound, admission: Admission, device: int) -> tuple[NDArray[np.uint32], float]:
+def _code_for(model: Arrays, opened: OpenRound) -> VectorCode:
+    """Return how an update of a model travels.
+
+    Raises:
+        UsageError: It is too long, or its words have no room for the noise.
+    """
+    assert opened.task.clip_norm is not None
+    parameters = sum(array.size for array in model.values())
+    return VectorCode(parameters, opened.task.clip_norm, opened.session.terms, opened.session.digest())
+
+
+def _train(
+    model: Arrays, task: LocalTask, code: VectorCode, admission: Admission, device: int
+) -> tuple[NDArray[np.uint32], float]:
     """Return a device's clipped update with its share of the noise as words, and the update's norm, which stays."""
-    task = opened.task
-    assert task.clip_norm is not None
     result = train_on_device(model, admission.calls, replace(task, clip_norm=None, secure=None), device)
     admission.require_covered(result.call_steps)
-    update = result.update.astype(np.float64)
-    code = VectorCode(len(update), task.clip_norm, opened.session.terms, opened.session.digest())
-    return code.encode(update, _noise_source(task, device)), result.norm
+    return code.encode(result.update.astype(np.float64), _noise_source(task, device)), result.norm
 
 
 def _noise_source(task: LocalTask, device: int) -> WordSource:
@@ -145,8 +161,8 @@ def _action(stage: SecureStage) -> str:
     return stage.partition(".")[2]
 
 
-def _said(message: Message) -> ConfigRecord:
-    return message.content.config_records[SECURE]
+def _said(message: Message) -> dict[str, object]:
+    return said_in(message, SECURE)
 
 
 def _update(message: Message, masked: NDArray[np.uint32]) -> Message:

@@ -80,7 +80,8 @@ class SecureSettings:
 class SecureCollector:
     """Steps the server's machine through one round.
 
-    ``sent_again`` counts replies that came after a device's first of a stage; they are not looked at.
+    ``sent_again`` counts replies that the grid handed over after a device's first of a stage: a lower bound, as in
+    `collecting.Replies`. They are not looked at.
     """
 
     def __init__(self, grid: Grid, model: Arrays, task: LocalTask, settings: SecureSettings) -> None:

@@ -101,7 +101,10 @@ class BudgetSpentError(RefusedError):
 
 
 class TaskRefusedError(RefusedError):
-    """A device's own policy forbids a task: a seed, a wide clip, missing noise, another round or release, too late."""
+    """A device's own policy forbids a task: a seed, a wide clip, missing noise, another round or release, too late.
+
+    So does one that it doesn't understand: values missing, unknown or out of range, or another network's model.
+    """
 
 
 class QuorumError(RefusedError):

@@ -78,7 +78,7 @@ def plan_federation(settings: RunSettings) -> FederationPlan:
         quorum=max(1, settings.cohort // 4) if secure is None else secure.quorum,
         deadline_seconds=DEADLINE_SECONDS,
         task=LocalTask(
-            round_number=0,
+            round_number=1,
             epochs=LOCAL_EPOCHS,
             batch_calls=LOCAL_BATCH,
             learning_rate=LOCAL_LEARNING_RATE,

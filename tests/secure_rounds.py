@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -105,7 +106,7 @@ class PlayedRound:
         for device in self.here(Stage.MASK):
             place = self.places[device]
             try:
-                masked = self.parties[device].mask(self.inboxes[place], MODEL, vector_of(device, self.length))
+                masked = self.parties[device].mask(self.inboxes[place], MODEL, partial(vector_of, device, self.length))
             except ProtocolRefusedError as refused:
                 self.refusals.append(refused.reason)
             else:

@@ -71,6 +71,14 @@ def start_parameters() -> Arrays:
     return read_parameters(Classifier(DIMENSIONS))
 
 
+BAD_MODELS = {
+    "not finite": start_parameters() | {"head.output.bias": np.full(1, np.nan, np.float32)},
+    "another network's": {"weights": np.zeros((4, DIMENSIONS), np.float32)},
+    "for other words": read_parameters(Classifier(DIMENSIONS + 1)),
+    "of no array": {},
+}
+"""Models that can't be trained from."""
+
 PARAMETERS = sum(array.size for array in start_parameters().values())
 
 

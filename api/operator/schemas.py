@@ -77,7 +77,7 @@ class RoundAnswer(BaseModel):
     seconds: float
     clip_norm: float | None
     simulated: bool = Field(description="`epsilon` stands for a larger cohort and population than ran.")
-    sent_again: int
+    sent_again: int = Field(description="Second replies that were seen: a lower bound of those sent. None is folded.")
     aborted: str | None = Field(description="Why a secure round ended without a sum.")
     clipped_share: float | None = Field(description="Noised; may lie below 0 or above 1.")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from models.domain.privacy import CallPrivacy
 from models.domain.secure_aggregation import SecureTerms, ThreatModel
 from models.domain.training import LocalTask
-from models.errors import UsageError
+from models.errors import TaskRefusedError, UsageError
 
 MODEL = "model"
 """Record of the global parameters in a request."""
@@ -66,30 +67,70 @@ def task_to_values(task: LocalTask) -> TaskValues:
     return values
 
 
-def task_from_values(values: TaskValues) -> LocalTask:
+def task_from_values(values: Mapping[str, object]) -> LocalTask:
     """Return the task that ``task_to_values`` wrote.
 
     Raises:
-        KeyError: A value is missing.
-        UsageError: A value is out of range; the device trains nothing.
+        TaskRefusedError: A value is missing, unknown, of another type or out of range; the device trains nothing.
     """
-    clip_norm, seed, participations = (values.get(name) for name in ("clip-norm", "seed", "participations"))
-    return LocalTask(
-        round_number=int(values["round"]),
-        epochs=int(values["epochs"]),
-        batch_calls=int(values["batch-calls"]),
-        learning_rate=float(values["learning-rate"]),
-        vishing_weight=float(values["vishing-weight"]),
-        shortest_words=int(values["shortest-words"]),
-        longest_words=int(values["longest-words"]),
-        clip_norm=None if clip_norm is None else float(clip_norm),
-        call_privacy=_call_privacy_from_values(values),
-        seed=None if seed is None else int(seed),
-        release=int(values["release"]),
-        participations=None if participations is None else int(participations),
-        separation=int(values["separation"]),
-        secure=_terms_from_values(values),
-    )
+    said = _Said(values)
+    try:
+        task = LocalTask(
+            round_number=said.whole("round"),
+            epochs=said.whole("epochs"),
+            batch_calls=said.whole("batch-calls"),
+            learning_rate=said.number("learning-rate"),
+            vishing_weight=said.number("vishing-weight"),
+            shortest_words=said.whole("shortest-words"),
+            longest_words=said.whole("longest-words"),
+            clip_norm=said.number("clip-norm") if "clip-norm" in values else None,
+            call_privacy=_call_privacy_from(said) if said.has("call-") else None,
+            seed=said.whole("seed") if "seed" in values else None,
+            release=said.whole("release"),
+            participations=said.whole("participations") if "participations" in values else None,
+            separation=said.whole("separation"),
+            secure=_terms_from(said) if said.has("secure-") else None,
+        )
+    except UsageError as error:
+        raise TaskRefusedError(f"the task can't be carried out: {error}") from error
+    # Whatever a device passed over could have been a protection.
+    if values.keys() != task_to_values(task).keys():
+        raise TaskRefusedError("the task says more than this device understands")
+    return task
+
+
+class _Said:
+    """A task's values, asked for by name and type. What is asked for and isn't so is refused."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = values
+
+    def has(self, prefix: str) -> bool:
+        """Say whether any name begins so: one that names a part only is refused, never trained without protection."""
+        return any(isinstance(name, str) and name.startswith(prefix) for name in self._values)
+
+    def whole(self, name: str) -> int:
+        """Return a whole number of 64 bits, which is what travels."""
+        value = self._values.get(name)
+        if type(value) is not int or not -(2**63) <= value < 2**63:
+            raise TaskRefusedError(f"the task's {name} is no whole number")
+        return value
+
+    def number(self, name: str) -> float:
+        """Return a number."""
+        value = self._values.get(name)
+        if type(value) is int and abs(value) < 2**63:
+            return float(value)
+        if not isinstance(value, float):
+            raise TaskRefusedError(f"the task's {name} is no number")
+        return value
+
+    def text(self, name: str) -> str:
+        """Return a text."""
+        value = self._values.get(name)
+        if not isinstance(value, str):
+            raise TaskRefusedError(f"the task's {name} is no text")
+        return value
 
 
 def _call_privacy_to_values(privacy: CallPrivacy) -> TaskValues:
@@ -101,14 +142,12 @@ def _call_privacy_to_values(privacy: CallPrivacy) -> TaskValues:
     }
 
 
-def _call_privacy_from_values(values: TaskValues) -> CallPrivacy | None:
-    if not any(name.startswith("call-") for name in values):
-        return None  # a task that names only some of the values is refused, never trained without protection
+def _call_privacy_from(said: _Said) -> CallPrivacy:
     return CallPrivacy(
-        clip_norm=float(values["call-clip-norm"]),
-        noise_multiplier=float(values["call-noise-multiplier"]),
-        batch_calls=int(values["call-batch"]),
-        delta=float(values["call-delta"]),
+        clip_norm=said.number("call-clip-norm"),
+        noise_multiplier=said.number("call-noise-multiplier"),
+        batch_calls=said.whole("call-batch"),
+        delta=said.number("call-delta"),
     )
 
 
@@ -122,16 +161,14 @@ def _terms_to_values(terms: SecureTerms) -> TaskValues:
     }
 
 
-def _terms_from_values(values: TaskValues) -> SecureTerms | None:
-    if not any(name.startswith("secure-") for name in values):
-        return None
-    threat_model = str(values["secure-threat-model"])
+def _terms_from(said: _Said) -> SecureTerms:
+    threat_model = said.text("secure-threat-model")
     if threat_model not in set(ThreatModel):
-        raise UsageError(f"unknown threat model {threat_model!r}")
+        raise TaskRefusedError("the task's threat model is unknown")
     return SecureTerms(
         threat_model=ThreatModel(threat_model),
-        expected_dropout=float(values["secure-expected-dropout"]),
-        quorum=int(values["secure-quorum"]),
-        most_devices=int(values["secure-most-devices"]),
-        noise_deviation=float(values["secure-noise-deviation"]),
+        expected_dropout=said.number("secure-expected-dropout"),
+        quorum=said.whole("secure-quorum"),
+        most_devices=said.whole("secure-most-devices"),
+        noise_deviation=said.number("secure-noise-deviation"),
     )

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from models.domain.secure_aggregation import DistributedNoise
+from models.domain.secure_aggregation import LARGEST_SCALE, SMALLEST_SCALE, DistributedNoise
 from models.errors import UsageError
 
 SMALLEST_DELTA = 1e-12
@@ -211,10 +211,9 @@ def require_mechanism(clip_norm: float, noise_multiplier: float, delta: float) -
     Raises:
         UsageError: A number is out of range or not finite.
     """
-    if not (math.isfinite(clip_norm) and clip_norm > 0):
-        raise UsageError(f"expected a clipping norm above 0, got {clip_norm}")
-    if not (math.isfinite(noise_multiplier) and noise_multiplier > 0):
-        raise UsageError(f"expected a noise multiplier above 0, got {noise_multiplier}")
+    for name, scale in (("clipping norm", clip_norm), ("noise multiplier", noise_multiplier)):
+        if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+            raise UsageError(f"expected a {name} of {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}, got {scale}")
     require_delta(delta)
 
 

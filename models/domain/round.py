@@ -49,7 +49,8 @@ class RoundReport:
         seconds: How long the round took.
         clip_norm: L2 norm that updates were clipped to, ``None`` where none were.
         simulated: ``epsilon`` stands for a larger cohort and population than ran.
-        sent_again: Replies that came after a device's first. They are refused; the first keeps its fate.
+        sent_again: Second replies that the grid handed over: at least so many were sent. No grid is asked for a reply
+            any more once the first is there, so most are never seen. None is taken in; the first keeps its fate.
         aborted: Why a round under secure aggregation ended without a sum; ``None`` where it didn't.
         clipped_share: Share of the summed updates that were clipped, estimated under the update's own noise; ``None``
             without secure aggregation. It may lie below 0 or above 1.

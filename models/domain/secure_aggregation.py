@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 from models.errors import UsageError
+
+SMALLEST_SCALE, LARGEST_SCALE = 1e-12, 1e9
+"""Between them are norms and noises: beyond, sums vanish or overflow."""
+
+MOST_DEVICES = 2**20
+"""Of one round; sums of so many have hardly room for noise in a word of 32 bits."""
 
 FEWEST_DEVICES = 3
 """Of two devices, each could take its own update from the sum and would hold the other's."""
@@ -45,8 +50,12 @@ class SecureTerms:
             raise UsageError(f"expected a dropout of 0 or more and below 1, got {self.expected_dropout}")
         if not FEWEST_DEVICES <= self.quorum <= self.most_devices:
             raise UsageError(f"expected a quorum of {FEWEST_DEVICES} to {self.most_devices}, got {self.quorum}")
-        if not (math.isfinite(self.noise_deviation) and self.noise_deviation > 0):
-            raise UsageError(f"expected a noise deviation above 0, got {self.noise_deviation}")
+        if self.most_devices > MOST_DEVICES:
+            raise UsageError(f"expected {MOST_DEVICES:,} devices at most, got {self.most_devices}")
+        if not SMALLEST_SCALE <= self.noise_deviation <= LARGEST_SCALE:
+            raise UsageError(
+                f"expected a noise deviation of {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}, got {self.noise_deviation}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from models.domain.privacy import CallPrivacy
-from models.domain.secure_aggregation import SecureTerms
+from models.domain.secure_aggregation import LARGEST_SCALE, SMALLEST_SCALE, SecureTerms
 from models.errors import UsageError
 
 
@@ -23,6 +22,26 @@ class CallSteps:
     noise_multiplier: float
     sampling_rate: float
     steps: int
+
+
+MOST = 2**32 - 1
+"""The largest of numbers that only tell things apart."""
+
+_LIMITS: dict[str, tuple[float, float]] = {
+    "round_number": (1, MOST),
+    "epochs": (1, 10_000),
+    "batch_calls": (1, 1_000_000),
+    "learning_rate": (SMALLEST_SCALE, 1e6),
+    "vishing_weight": (SMALLEST_SCALE, 1e6),
+    "shortest_words": (1, 1_000_000),
+    "longest_words": (1, 1_000_000),
+    "clip_norm": (SMALLEST_SCALE, LARGEST_SCALE),
+    "seed": (0, 2**63 - 1),
+    "release": (0, MOST),
+    "participations": (1, MOST),
+    "separation": (1, MOST),
+}
+"""Wider than anybody needs: nothing is trained, nor charged, for numbers that would overflow on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +83,12 @@ class LocalTask:
     secure: SecureTerms | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a task that can't be carried out, or that clips to nothing that is a norm."""
-        if self.epochs < 1 or self.batch_calls < 1:
-            raise UsageError(f"expected 1 epoch and 1 call a batch or more, got {self.epochs} and {self.batch_calls}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise UsageError(f"expected a learning rate above 0, got {self.learning_rate}")
-        if not (math.isfinite(self.vishing_weight) and self.vishing_weight > 0):
-            raise UsageError(f"expected a weight of vishing calls above 0, got {self.vishing_weight}")
-        if not 1 <= self.shortest_words <= self.longest_words:
-            raise UsageError(f"expected 1 word or more, growing, got {self.shortest_words} to {self.longest_words}")
-        if self.clip_norm is not None and not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
-            raise UsageError(f"expected a clipping norm above 0, got {self.clip_norm}")
-        if self.separation < 1 or (self.participations is not None and self.participations < 1):
-            raise UsageError(
-                f"expected 1 participation or more, 1 round apart or more, got {self.participations}, {self.separation}"
-            )
+        """Refuse a task that can't be carried out, or whose numbers are beyond all reason."""
+        for name, (least, most) in _LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise UsageError(f"expected {name} of {least:,g} to {most:,g}, got {value}")
+        if self.shortest_words > self.longest_words:
+            raise UsageError(f"expected words that grow, got {self.shortest_words} to {self.longest_words}")
         if self.secure is not None and self.clip_norm is None:
             raise UsageError("secure aggregation needs clipped updates: their noise is for a norm")

@@ -19,7 +19,15 @@ from models.domain.training import CallSteps, LocalTask
 from models.errors import BudgetSpentError
 from simulations.grid import InProcessGrid
 from tests.secure_federation import secure_plan
-from tests.small_federation import CALL_PRIVACY, PARAMETERS, empty_context, same_arrays, some_calls, start_parameters
+from tests.small_federation import (
+    BAD_MODELS,
+    CALL_PRIVACY,
+    PARAMETERS,
+    empty_context,
+    same_arrays,
+    some_calls,
+    start_parameters,
+)
 from tests.small_federation import TASK as SMALL_TASK
 
 COUNTS = [0, 1, 20]
@@ -64,6 +72,30 @@ def test_a_training_is_charged_before_it_runs(monkeypatch):
     (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
     assert not reply.has_error()
     assert charged == [[1]]
+
+
+UNREADABLE = ArrayRecord({"weights": Array("float32", (4, 8), "numpy.ndarray", b"no array")})
+BAD_CONTENTS = {
+    **{
+        name: {MODEL: ArrayRecord({name: Array(array) for name, array in model.items()})}
+        for name, model in BAD_MODELS.items()
+    },
+    "unreadable": {MODEL: UNREADABLE},
+    "missing": {},
+    "no arrays": {MODEL: ConfigRecord({"a": 1})},
+}
+
+
+@pytest.mark.parametrize("change", [{}, {"release": -1}, {"learning-rate": 1e300}, {"round": 2**40}])
+@pytest.mark.parametrize("content", BAD_CONTENTS.values(), ids=BAD_CONTENTS)
+def test_what_a_device_refuses_costs_it_nothing(monkeypatch, content, change):
+    monkeypatch.setattr(client_app, "train_on_device", None)
+    store = LedgerStore(IN_MEMORY, at_once=False)
+    grid = InProcessGrid(build_client_app(lambda _device: some_calls(3), simulation_guard(store)), 1)
+    record = RecordDict({TASK: ConfigRecord(dict(task_to_values(SMALL_TASK) | change)), **content})
+    (reply,) = grid.send_and_receive([grid.create_message(record, "train", 1, "1")])
+    assert reply.error.reason == "TaskRefusedError"
+    assert store.ledger_of(0).rounds(release=0) == []
 
 
 @pytest.mark.parametrize("calls", COUNTS)
@@ -174,7 +206,8 @@ def test_what_failed_on_a_device_is_named_and_its_text_stays_there():
 
     app = build_client_app(spent, simulation_guard())
     InProcessGrid(app, 1)  # sets the task's identity
-    content = RecordDict({TASK: ConfigRecord(dict(task_to_values(SMALL_TASK)))})
+    model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
+    content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(task_to_values(SMALL_TASK)))})
     message = Message(content, 1, "train", group_id="1")
     message.metadata.__dict__["_message_id"] = "m"
     reply = app(message, empty_context())

@@ -26,9 +26,10 @@ from models.privacy.randomness import SystemWords
 from models.privacy.secure_aggregation import wire
 from models.privacy.secure_aggregation.session import digest_model
 from models.privacy.secure_vector import VectorCode
+from models.privacy.vectors import Arrays
 from simulations.grid import InProcessGrid
 from tests.secure_federation import ENROLMENT, secure_plan
-from tests.small_federation import DEVICES, TestClock, empty_context, some_calls, start_parameters
+from tests.small_federation import BAD_MODELS, DEVICES, TestClock, empty_context, some_calls, start_parameters
 
 PLAN = secure_plan(noise=1.0)
 
@@ -175,9 +176,20 @@ def test_a_device_set_up_for_secure_rounds_does_no_unmasked_task(device):
 @pytest.mark.parametrize("missing", ["secure-quorum", "secure-noise-deviation", "secure-threat-model", "clip-norm"])
 def test_a_task_that_is_not_whole_is_refused(device, missing):
     values = {name: value for name, value in task_to_values(PLAN.task_of(1, 1.0)).items() if name != missing}
-    assert device.propose(values).has_error()
+    with pytest.raises(TaskRefusedError):
+        device.propose(values)
     with pytest.raises(ProtocolRefusedError, match="in no round"):
         device.say(SecureStage.SHARES, roster=[b""])
+
+
+def test_a_message_without_its_records_is_refused_by_type(device):
+    for stage in (SecureStage.KEYS, SecureStage.SHARES):
+        with pytest.raises((TaskRefusedError, ProtocolRefusedError)):
+            device.ask(stage, RecordDict({}))
+    device.propose(task_to_values(PLAN.task_of(1, 1.0)))
+    for stage in (SecureStage.SHARES, SecureStage.MASKED):
+        with pytest.raises(TaskRefusedError, match=r"lacks its|can't be read"):
+            device.ask(stage, RecordDict({}))
 
 
 def test_a_device_that_may_not_take_part_says_so_before_others_count_on_it(device):
@@ -196,8 +208,8 @@ def test_a_device_that_may_not_take_part_says_so_before_others_count_on_it(devic
 
 
 def test_unknown_threat_models_are_refused(device):
-    reply = device.propose(task_to_values(PLAN.task_of(1, 1.0)) | {"secure-threat-model": "none"})
-    assert reply.has_error()
+    with pytest.raises(TaskRefusedError, match="threat model is unknown"):
+        device.propose(task_to_values(PLAN.task_of(1, 1.0)) | {"secure-threat-model": "none"})
 
 
 @pytest.mark.parametrize("stage", list(SecureStage)[1:])
@@ -213,21 +225,48 @@ def test_a_malformed_roster_is_refused_and_ends_the_round_for_the_device(device,
         device.say(SecureStage.SHARES, roster=roster)
 
 
-def test_a_model_other_than_the_announced_one_gets_no_vector():
-    """The server announces one model and sends another: every device refuses, and there is no sum."""
-
-    class SwappingCollector(SecureCollector):
-        def _collect_masked(self):
-            self._model = {name: array + 1 for name, array in self._model.items()}
-            return super()._collect_masked()
-
-    app = build_secure_client_app(lambda _device: some_calls(3), simulation_guard(), ENROLMENT.credentials_of)
+def failing_round(collect: type[SecureCollector], model: Arrays, monkeypatch) -> LedgerStore:
+    """Run a round in which every device refuses; return the ledgers. Whoever trains fails the test."""
+    monkeypatch.setattr(secure_training, "train_on_device", None)
+    store = LedgerStore(IN_MEMORY)
+    app = build_secure_client_app(lambda _device: some_calls(3), simulation_guard(store), ENROLMENT.credentials_of)
     settings = SecureSettings(ENROLMENT.authority, 10.0, TestClock().clock())
-    grid = InProcessGrid(app, DEVICES)
-    collector = SwappingCollector(grid, start_parameters(), PLAN.task_of(1, 1.0), settings)
+    collector = collect(InProcessGrid(app, DEVICES), model, PLAN.task_of(1, 1.0), settings)
     total, fates = collector.collect(range(1, DEVICES + 1))
     assert total.update is None
     assert {str(fate): count for fate, count in fates.items()} == {"failed": DEVICES}
+    return store
+
+
+class SwappingCollector(SecureCollector):
+    """Announces one model and sends another."""
+
+    def _collect_masked(self):
+        self._model = {name: array + 1 for name, array in self._model.items()}
+        return super()._collect_masked()
+
+
+class MisdeliveringCollector(SecureCollector):
+    """Hands each device somebody else's boxes."""
+
+    def _collect_masked(self):
+        inboxes = self._machine.close_sharing()
+        swapped = {place: inboxes[(place + 1) % len(inboxes)] for place in inboxes}
+        self._machine.close_sharing = lambda: swapped
+        return super()._collect_masked()
+
+
+@pytest.mark.parametrize("collect", [SwappingCollector, MisdeliveringCollector])
+def test_what_a_device_refuses_at_the_masking_stage_costs_it_nothing(collect, monkeypatch):
+    """Every device refuses, there is no sum, and no ledger has a charge."""
+    store = failing_round(collect, start_parameters(), monkeypatch)
+    assert [store.ledger_of(device).rounds(release=0) for device in range(DEVICES)] == [[]] * DEVICES
+
+
+@pytest.mark.parametrize("model", BAD_MODELS.values(), ids=BAD_MODELS)
+def test_a_model_that_training_would_stumble_over_costs_a_secure_round_nothing(model, monkeypatch):
+    store = failing_round(SecureCollector, model, monkeypatch)
+    assert [store.ledger_of(device).rounds(release=0) for device in range(DEVICES)] == [[]] * DEVICES
 
 
 @pytest.mark.parametrize(("multiplier", "obeyed"), [(1.0, True), (2.0, True), (0.99, False)])

@@ -8,7 +8,7 @@ input, consistency check (against an active server only), unmasking.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -85,17 +85,18 @@ class DeviceRound:
         self._stage = Stage.MASK
         return SharedSecrets(commit_seed(self._seed), boxes)
 
-    def mask(self, inbox: Mapping[int, bytes], model_digest: bytes, vector: Words) -> Words:
-        """Return the vector under this device's own mask and one mask with each neighbour that shared its secrets.
+    def mask(self, inbox: Mapping[int, bytes], model_digest: bytes, train: Callable[[], Words]) -> Words:
+        """Return a vector under this device's own mask and one mask with each neighbour that shared its secrets.
 
         Args:
             inbox: A box from each neighbour that is left, by place.
-            model_digest: Of the model that the vector was trained from.
-            vector: Whole numbers modulo 2^32, shape (d,). Sensitive: what is returned is all that may leave.
+            model_digest: Of the model that the vector is trained from.
+            train: Gives the vector: whole numbers modulo 2^32, shape (d,). Called once, when nothing here can be
+                refused any more: training costs budget. Sensitive: what is returned is all that may leave.
 
         Raises:
-            ProtocolRefusedError: The model is another than this device signed, a box is from no neighbour, or too few
-                neighbours are left to be safe among.
+            ProtocolRefusedError: The model is another than this device signed, a box is from no neighbour, a
+                neighbour's key is unusable, or too few neighbours are left to be safe among.
         """
         self._enter(Stage.MASK)
         if model_digest != self._session.model_digest:
@@ -105,10 +106,11 @@ class DeviceRound:
         self._held = {sender: self._open_box(sender, box) for sender, box in sorted(inbox.items())}
         if sum(held is not None for held in self._held.values()) < self._threshold:
             raise ProtocolRefusedError("too few neighbours are left")
-        masked, stream = vector.copy(), MaskStream(len(vector))
+        keys = {other: self._mask_key_with(other) for other in self._held}
+        masked = train().copy()
+        stream = MaskStream(len(masked))
         stream.add(masked, self._seed)
-        for other in self._held:
-            key = agree_mask_key(self._mask_key, self._roster.advertisements[other].mask_key, self._roster.session)
+        for other, key in keys.items():
             (stream.add if self._place < other else stream.subtract)(masked, key)
         active = self._session.terms.threat_model is ThreatModel.ACTIVE
         self._stage = Stage.SIGN if active else Stage.UNMASK
@@ -164,6 +166,9 @@ class DeviceRound:
             return open_shares(box, self._box_key_with(sender, own_sends=False))
         except ProtocolRefusedError:
             return None
+
+    def _mask_key_with(self, place: int) -> bytes:
+        return agree_mask_key(self._mask_key, self._roster.advertisements[place].mask_key, self._roster.session)
 
     def _box_key_with(self, place: int, *, own_sends: bool) -> bytes:
         other, own = self._roster.advertisements[place].box_key, self._advertisement.box_key

@@ -90,8 +90,8 @@ def binomial_tail(trials: int, success: float, most: int) -> float:
     for count in range(most, -1, -1):
         total += term
         term *= odds * count / (trials - count + 1)
-        if term < 1e-18 * total:
-            break  # below the mean terms only fall
+        if term <= 1e-18 * total:
+            break  # below the mean terms only fall, and one that is no number any more stays none
     return min(1.0, total)
 
 

@@ -147,7 +147,7 @@ def test_too_long_vectors_and_too_many_quiet_devices_are_refused():
     with pytest.raises(UsageError, match="too long"):
         replace(CODE, parameters=2**17)
     with pytest.raises(UsageError, match="32-bit words"):
-        replace(CODE, terms=SecureTerms(ThreatModel.ACTIVE, 0.1, 3, 2**22, 1.0))
+        replace(CODE, terms=SecureTerms(ThreatModel.ACTIVE, 0.1, 3, 2**20, 1e-3))
 
 
 def test_equal_seeds_give_equal_words():

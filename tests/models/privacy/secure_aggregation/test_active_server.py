@@ -132,7 +132,7 @@ def test_nothing_is_given_twice(threat_model):
     with refused("isn't next"):
         played.parties[0].unmask(played.request)
     with refused("isn't next"):
-        played.parties[0].mask(played.inboxes[played.places[0]], MODEL, vector_of(1))
+        played.parties[0].mask(played.inboxes[played.places[0]], MODEL, lambda: vector_of(1))
 
 
 @BOTH
@@ -140,12 +140,12 @@ def test_a_device_masks_once_and_only_under_the_model_that_it_signed(threat_mode
     played = play_until(Stage.MASK, threat_model)
     inbox = played.inboxes[played.places[0]]
     with refused("another than this device signed"):
-        played.parties[0].mask(inbox, b"n" * 32, vector_of(0))
+        played.parties[0].mask(inbox, b"n" * 32, lambda: vector_of(0))
     with refused("isn't next"):
-        played.parties[0].mask(inbox, MODEL, vector_of(0))
-    played.parties[1].mask(played.inboxes[played.places[1]], MODEL, vector_of(1))
+        played.parties[0].mask(inbox, MODEL, lambda: vector_of(0))
+    played.parties[1].mask(played.inboxes[played.places[1]], MODEL, lambda: vector_of(1))
     with refused("isn't next"):
-        played.parties[1].mask(played.inboxes[played.places[1]], MODEL, vector_of(1))
+        played.parties[1].mask(played.inboxes[played.places[1]], MODEL, lambda: vector_of(1))
 
 
 @BOTH
@@ -173,7 +173,7 @@ def test_a_box_from_whoever_is_no_neighbour_is_refused(threat_model):
     played = play_until(Stage.MASK, threat_model)
     own = played.places[0]
     with refused("from no neighbour"):
-        played.parties[0].mask({**played.inboxes[own], own: b"box"}, MODEL, vector_of(0))
+        played.parties[0].mask({**played.inboxes[own], own: b"box"}, MODEL, lambda: vector_of(0))
 
 
 def unmask_plainly(party: DeviceRound, survivors) -> dict[int, bytes]:
@@ -193,7 +193,7 @@ def test_a_survivor_that_never_shared_is_refused():
     played = play_until(Stage.MASK, CURIOUS, devices=5)
     first, gone = played.places[0], played.places[4]
     inbox = {sender: box for sender, box in played.inboxes[first].items() if sender != gone}
-    played.parties[0].mask(inbox, MODEL, vector_of(0))
+    played.parties[0].mask(inbox, MODEL, lambda: vector_of(0))
     with refused("never shared"):
         unmask_plainly(played.parties[0], range(5))
 
@@ -315,7 +315,7 @@ def masks_of_two_rounds(*, reuse: bool) -> list[np.ndarray]:
         played.advertise()
         played.share()
         inbox = played.inboxes[played.places[0]]
-        masks.append(played.parties[0].mask(inbox, MODEL, np.zeros(LENGTH, np.uint32)))
+        masks.append(played.parties[0].mask(inbox, MODEL, lambda: np.zeros(LENGTH, np.uint32)))
     return masks
 
 

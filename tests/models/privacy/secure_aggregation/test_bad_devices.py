@@ -44,7 +44,7 @@ def test_a_device_whose_boxes_mostly_dont_open_sends_no_vector():
     inbox = {sender: bytes(len(box)) for sender, box in played.inboxes[0].items()}
     party = next(played.parties[device] for device, place in played.places.items() if place == 0)
     with pytest.raises(ProtocolRefusedError, match="too few neighbours"):
-        party.mask(inbox, MODEL, vector_of(0))
+        party.mask(inbox, MODEL, lambda: vector_of(0))
 
 
 def test_wrong_shares_end_the_round_without_a_sum():

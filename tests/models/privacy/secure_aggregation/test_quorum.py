@@ -38,8 +38,48 @@ def test_where_nobody_is_lost_and_all_are_drawn_everybody_is_the_quorum():
 
 
 def test_a_cohort_that_may_leave_fewer_than_three_is_refused():
-    with pytest.raises(UsageError, match="ask for a larger cohort"):
+    with pytest.raises(UsageError, match="may leave fewer than 3 devices"):
         bound_cohort(60, 0.1, 0.1)
+
+
+@pytest.mark.parametrize("devices", [1, 2, 3, 5, 60, 200])
+@pytest.mark.parametrize("cohort", [1, 3, 50])
+@pytest.mark.parametrize("dropout", [0.0, 0.3, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("threat_model", list(ThreatModel))
+def test_every_refusal_at_the_extremes_names_a_setting_that_is_accepted(devices, cohort, dropout, threat_model):
+    cohort = min(cohort, devices)
+    try:
+        require_rare_aborts(devices, cohort / devices, dropout, threat_model)
+    except UsageError as refused:
+        advice = str(refused).rpartition("ask for ")[2]
+    else:
+        return
+    for setting in advice.split(" or "):
+        named = dict(re.findall(r"--([a-z-]+) ([\w.]+)", setting))
+        population = int(named.get("devices", devices))
+        require_rare_aborts(
+            population,
+            int(named.get("cohort", cohort)) / population,
+            float(named.get("dropout", dropout)),
+            ThreatModel(named.get("threat-model", threat_model)),
+        )
+        assert named
+
+
+def test_a_refusal_says_plainly_where_no_change_of_one_option_is_enough():
+    with pytest.raises(UsageError) as refused:
+        require_rare_aborts(3, 1 / 3, 0.5, ThreatModel.ACTIVE)
+    assert str(refused.value).endswith("no change of one option is enough; ask for --cohort 3 with --dropout 0")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("devices", "cohort"), [(2**32 - 1, 2**32 - 1), (2**31, 50), (10**6, 3)])
+def test_huge_populations_are_answered_at_once(devices, cohort):
+    if cohort == 50:
+        require_rare_aborts(devices, cohort / devices, 0.1, ThreatModel.ACTIVE)
+        return
+    with pytest.raises(UsageError, match=r"5,000 at most|ask for"):
+        require_rare_aborts(devices, cohort / devices, 0.1, ThreatModel.ACTIVE)
 
 
 def test_many_losses_cost_more_rounds_against_an_active_server():
