@@ -78,8 +78,8 @@ class Waiting:
 class Replies:
     """A cohort is sent its task, and its replies are given out as they come: each device's first, and no stranger's.
 
-    ``sent_again`` counts what the grid handed over after a device's first: a lower bound of what was sent, for nothing is
-    asked for again that has been answered.
+    ``sent_again`` counts what the grid handed over after a device's first: a lower bound of what was sent, for nobody
+    asks for a reply once the first is there.
     """
 
     def __init__(
