@@ -8,6 +8,7 @@ charged once. With people's devices the noise is fresh, so every attempt counts.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,17 @@ from models.privacy.tree_accounting import planned_trees, trees_sensitivity_squa
 
 _ROUNDED = 1 - 1e-6
 """Another processor may sum one epsilon a little differently; a charge less differs by far more."""
+
+_FIELDS = {
+    "round": int,
+    "starts_tree": bool,
+    "epsilon": dict,
+    "delta": float,
+    "mechanism": str,
+    "simulated": bool,
+    "settings": str,
+}
+"""What a line says, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,7 @@ class PersonLedger:
 
         Raises:
             CheckpointError: The file is damaged anywhere but in a last line that a kill cut short, or another run's.
+            LedgerError: It can't be read.
             UsageError: The plan spends beyond all reason.
         """
         for against in Adversary:
@@ -139,13 +152,10 @@ def read_spending(path: Path) -> list[dict[str, Any]]:
         CheckpointError: There is no ledger, or it is damaged.
     """
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
-        charges = [json.loads(line) for line in lines]
-        return [
-            {name: charge[name] for name in ("round", "epsilon", "delta", "mechanism", "simulated")}
-            for charge in charges
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        whole, _, _ = path.read_bytes().rpartition(b"\n")
+        shown = ("round", "epsilon", "delta", "mechanism", "simulated")
+        return [{name: charge[name] for name in shown} for charge in _read_lines(whole)]
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: no privacy ledger that can be read") from error
 
 
@@ -156,18 +166,43 @@ def _trees(charged: Sequence[Charge]) -> tuple[int, ...]:
 
 
 def _read_charges(path: Path, settings_digest: str) -> list[Charge]:
-    if not path.exists():
+    try:
+        whole, _, cut_short = path.read_bytes().rpartition(b"\n")
+    except FileNotFoundError:
         return []
-    whole, _, cut_short = path.read_bytes().rpartition(b"\n")
+    except OSError as error:
+        raise LedgerError(f"{path}: the privacy ledger can't be read: {error.strerror}") from error
     if cut_short:
         # The charge never returned, so no device was asked for it: drop the torn line. In one step, so that a kill in
         # the middle of the repair can't lose the charges before it.
         write_durably(path, whole + b"\n" if whole else b"")
     try:
-        lines = [json.loads(line) for line in whole.splitlines()]
-        charges = [(Charge(int(line["round"]), bool(line["starts_tree"])), line["settings"]) for line in lines]
-    except (ValueError, KeyError, TypeError) as error:
+        lines = _read_lines(whole)
+    except ValueError as error:
         raise CheckpointError(f"{path}: the privacy ledger is damaged; it can't be gone on with") from error
-    if any(settings != settings_digest for _, settings in charges):
+    if any(line["settings"] != settings_digest for line in lines):
         raise CheckpointError(f"{path}: this privacy ledger belongs to a run with other settings")
-    return [charge for charge, _ in charges]
+    return [Charge(line["round"], line["starts_tree"]) for line in lines]
+
+
+def _read_lines(content: bytes) -> list[dict[str, Any]]:
+    """Return what whole lines say.
+
+    Raises:
+        ValueError: One of them is no charge.
+    """
+    try:
+        lines = [json.loads(line) for line in content.splitlines()]
+    except RecursionError:
+        raise ValueError("a line is nested too deep") from None
+    if not all(map(_is_charge, lines)):
+        raise ValueError("a line is no charge")
+    return lines
+
+
+def _is_charge(line: object) -> bool:
+    if not isinstance(line, dict) or any(type(line.get(name)) is not kind for name, kind in _FIELDS.items()):
+        return False
+    epsilons = [line["epsilon"].get(against.value) for against in Adversary]
+    numbers = [line["delta"], *epsilons]
+    return line["round"] >= 1 and all(isinstance(number, float) and 0 <= number < math.inf for number in numbers)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from fl_server.ledger import PersonLedger
+from fl_server.ledger import PersonLedger, read_spending
 from models.domain.privacy import Adversary
-from models.errors import BudgetSpentError, CheckpointError
+from models.errors import BudgetSpentError, CheckpointError, LedgerError
 from models.privacy.accounting import person_epsilon
 from tests.small_federation import PERSON_PRIVACY
 
@@ -110,6 +114,70 @@ def test_a_damaged_line_before_the_last_is_an_error_and_never_a_smaller_bill(pat
     path.write_bytes(line + b"\n" + path.read_bytes())
     with pytest.raises(CheckpointError, match="ledger"):
         open_ledger(path)
+
+
+WHOLE = {
+    "round": 1,
+    "starts_tree": False,
+    "epsilon": {"recipients": 0.5, "server": 1.5},
+    "delta": 1e-6,
+    "mechanism": "gaussian",
+    "simulated": False,
+    "settings": RUN,
+}
+odd = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["recipients", "server", "x"]), inner),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.dictionaries(st.sampled_from(sorted(WHOLE)), odd, max_size=3), more=st.binary(max_size=30))
+def test_a_ledger_says_what_can_be_printed_or_is_refused_by_both_who_read_it(path, changes, more):
+    path.write_bytes(json.dumps(WHOLE | changes).encode() + b"\n" + more)
+    for read in (read_spending, open_ledger):
+        try:
+            found = read(path)
+        except CheckpointError:
+            continue
+        if read is read_spending:
+            json.dumps(found, allow_nan=False)
+            assert all(row["epsilon"][against] >= 0 for row in found for against in Adversary)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        WHOLE | {"epsilon": 5},
+        WHOLE | {"epsilon": {"recipients": 1.0}},
+        WHOLE | {"epsilon": {"recipients": "a", "server": 1.0}},
+        WHOLE | {"epsilon": {"recipients": math.nan, "server": 1.0}},
+        WHOLE | {"round": math.inf},
+        WHOLE | {"round": 0},
+        WHOLE | {"round": True},
+        WHOLE | {"delta": "d"},
+    ],
+)
+def test_a_charge_whose_values_are_of_another_kind_is_damage(path, line):
+    path.write_text(json.dumps(line) + "\n")
+    for read in (read_spending, open_ledger):
+        with pytest.raises(CheckpointError, match="ledger"):
+            read(path)
+
+
+def test_a_line_that_is_nested_too_deep_is_damage(path):
+    path.write_bytes(b"[" * 200_000 + b"\n")
+    for read in (read_spending, open_ledger):
+        with pytest.raises(CheckpointError, match="ledger"):
+            read(path)
+
+
+def test_a_ledger_that_is_no_file_is_one_clear_line(path):
+    path.mkdir()
+    with pytest.raises(LedgerError, match="can't be read"):
+        open_ledger(path)
+    with pytest.raises(CheckpointError, match="can be read"):
+        read_spending(path)
 
 
 def test_charges_of_another_run_are_refused_and_not_counted_as_this_ones(path):
