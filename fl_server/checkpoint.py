@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,7 @@ def load_checkpoint(folder: Path, round_number: int, settings_digest: str) -> Fe
             report = _read_report(str(saved["report"]))
             clip_norm, tree_rounds = float(saved["clip_norm"]), int(saved["tree_rounds"])
             took_part = {int(node): TakenPart(int(last), int(rounds)) for node, last, rounds in saved["took_part"]}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of flipped bits zipfile and NumPy make a dozen types, NotImplementedError among them
         raise CheckpointError(
             f"{path}: this checkpoint can't be read; remove it to go on from the one before"
         ) from error

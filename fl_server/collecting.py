@@ -200,7 +200,7 @@ def _update_in(reply: Message, parameters: int) -> NDArray[np.float32]:
 
 def _parsed(array: Array, parameters: int) -> NDArray[np.float32]:
     """Return a vector that was written otherwise than we write it."""
-    require_vector(_claimed(array), parameters)
+    require_vector(claimed_array(array), parameters)
     if len(array.data) > np.dtype(np.float32).itemsize * parameters + LONGEST_HEADER:
         raise UpdateRefusedError(ReplyFate.TOO_LARGE)
     try:
@@ -209,7 +209,7 @@ def _parsed(array: Array, parameters: int) -> NDArray[np.float32]:
         raise UpdateRefusedError(ReplyFate.WRONG_SHAPE) from error
 
 
-def _claimed(array: Array) -> NDArray[np.float32]:
+def claimed_array(array: Array) -> NDArray[np.float32]:
     """Return an array without numbers of the shape and type that NumPy's header claims: what would be read.
 
     Raises:

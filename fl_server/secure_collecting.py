@@ -14,7 +14,7 @@ from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fl_server.collecting import LONGEST_PAUSE, MESSAGES_AT_ONCE, Clock, pull_in_batches
+from fl_server.collecting import LONGEST_PAUSE, MESSAGES_AT_ONCE, Clock, claimed_array, pull_in_batches
 from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, task_to_values
 from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
@@ -268,13 +268,13 @@ def _vector_in(reply: Message, length: int) -> NDArray[np.uint32]:
         raise UpdateRefusedError(ReplyFate.WRONG_KEYS)
     if len(record[wire.MASKED].data) > LARGEST_MESSAGE:
         raise UpdateRefusedError(ReplyFate.TOO_LARGE)
+    # What the header claims, before memory is set aside for it.
+    claimed = claimed_array(record[wire.MASKED])
+    if claimed.shape != (length,):
+        raise UpdateRefusedError(ReplyFate.WRONG_SHAPE)
+    if claimed.dtype != np.uint32:
+        raise UpdateRefusedError(ReplyFate.WRONG_TYPE)
     try:
-        vector = record[wire.MASKED].numpy()
+        return record[wire.MASKED].numpy()
     except Exception as error:  # NumPy's reader raises a dozen types on crafted bytes; none may stop the round
         raise UpdateRefusedError(ReplyFate.WRONG_SHAPE) from error
-    # np.load gives an open archive, not an array, for the bytes of a zip file.
-    if not isinstance(vector, np.ndarray) or vector.shape != (length,):
-        raise UpdateRefusedError(ReplyFate.WRONG_SHAPE)
-    if vector.dtype != np.uint32:
-        raise UpdateRefusedError(ReplyFate.WRONG_TYPE)
-    return vector

@@ -93,6 +93,21 @@ def test_a_flipped_bit_in_a_value_is_an_error_and_never_another_model(saved):
         load_checkpoint(saved, 3, RUN)
 
 
+@pytest.mark.parametrize("flag", [b"\x01\x00", b"\x20\x00", b"\x40\x00"])
+@pytest.mark.parametrize("entry", [b"PK\x03\x04", b"PK\x01\x02"])
+def test_an_archive_whose_flags_or_method_flipped_is_an_error(saved, entry, flag):
+    """zipfile raises NotImplementedError and RuntimeError of what it takes for encryption or another compression."""
+    (path,) = saved.glob("round-*.npz")
+    content = path.read_bytes()
+    place = content.index(entry) + (6 if entry == b"PK\x03\x04" else 8)
+    for changed in (flag + content[place + 2 : place + 4], content[place : place + 2] + b"\x63\x00"):
+        path.write_bytes(content[:place] + changed + content[place + 4 :])
+        try:
+            load_checkpoint(saved, 3, RUN)
+        except CheckpointError:
+            continue
+
+
 @pytest.mark.parametrize("report_text", ["rubbish", "5", "[]", "{}", '{"fates": 3}', '{"fates": {"eaten": 1}}'])
 def test_a_report_that_is_none_is_an_error(tmp_path, report_text):
     values = {"model": np.zeros(2), "smoothed": np.zeros(2), "settings": np.array(RUN)}

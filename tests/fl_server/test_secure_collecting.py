@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fl_client.training import train_on_device
 from fl_server import collecting, secure_collecting
@@ -19,6 +21,7 @@ from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
 from models.privacy.clipping import clip_update
 from models.privacy.secure_vector import VectorCode
+from tests.fl_server.test_collecting import huge_header
 from tests.secure_federation import ENROLMENT, QUORUM, lose, secure_app, secure_grid, secure_plan
 from tests.small_federation import DEVICES, PARAMETERS, TestClock, calls_of, start_parameters
 
@@ -168,6 +171,30 @@ def test_no_broken_reply_stops_a_round_and_each_is_counted_by_its_reason(how, st
     by_reason = stage is SecureStage.MASKED or how == "is of another round"
     reason = REASONS.get(how, ReplyFate.FAILED) if by_reason else ReplyFate.FAILED
     assert fates == ({ReplyFate.FOLDED: DEVICES} if came else {ReplyFate.FOLDED: DEVICES - 1, reason: 1})
+
+
+SAID = st.one_of(st.binary(max_size=80), st.lists(st.integers(-(2**63), 2**63 - 1)), st.lists(st.binary(max_size=80)))
+ARRAYS = st.builds(
+    lambda data, shape, dtype: Array(dtype, tuple(shape), "numpy.ndarray", data),
+    st.binary(max_size=200) | st.just(huge_header()),
+    st.lists(st.integers(0, 2**31 - 1), max_size=3),
+    st.text(max_size=8),
+)
+ANYTHING = st.dictionaries(
+    st.sampled_from([SECURE, UPDATE, "x"]),
+    st.dictionaries(st.sampled_from(["places", "boxes", "commitment", "signature"]), SAID).map(ConfigRecord)
+    | st.dictionaries(st.sampled_from(["masked", "x"]), ARRAYS).map(ArrayRecord),
+)
+
+
+@pytest.mark.parametrize("stage", SecureStage)
+@settings(max_examples=15, deadline=None)
+@given(content=ANYTHING)
+def test_whatever_one_device_says_the_others_are_summed_or_the_round_ends(stage, content):
+    total, fates = collect(secure_grid(secure_app({(3, stage): saying(RecordDict(content))})))
+    assert sum(fates.values()) == DEVICES
+    assert total.folded >= DEVICES - 1
+    assert total.aborted or np.isfinite(total.update).all()
 
 
 def test_the_vectors_of_a_cohort_are_never_in_memory_together(monkeypatch):

@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from models.errors import ProtocolRefusedError
 from models.privacy.secure_aggregation.secret_sharing import SHARE_BYTES
 
+BOX_BYTES = 2 * SHARE_BYTES + 16
+"""Two shares and Poly1305's tag."""
+
 _NONCE = bytes(12)
 
 

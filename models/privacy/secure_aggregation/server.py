@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from models.domain.secure_aggregation import ThreatModel
 from models.errors import ProtocolRefusedError, RoundAbortedError
+from models.privacy.secure_aggregation.boxes import BOX_BYTES
 from models.privacy.secure_aggregation.identity import MARGIN_SECONDS, is_signed
 from models.privacy.secure_aggregation.keys import agree_mask_key, is_usable
 from models.privacy.secure_aggregation.masks import MaskStream, Words
@@ -78,10 +79,12 @@ class ServerRound:
         """Take in a device's boxes.
 
         Raises:
-            ProtocolRefusedError: They are not one for each of its neighbours.
+            ProtocolRefusedError: They are not one for each of its neighbours, or not as long as boxes are.
         """
-        if set(shared.boxes) != set(self._neighbours[place]):
+        if place not in range(len(self._roster)) or set(shared.boxes) != set(self._neighbours[place]):
             raise ProtocolRefusedError("boxes are not for the neighbours")
+        if any(len(box) != BOX_BYTES for box in shared.boxes.values()):
+            raise ProtocolRefusedError("a box is malformed")  # its neighbours would carry it for nothing
         self._shared[place] = shared
 
     def close_sharing(self) -> dict[int, dict[int, bytes]]:
@@ -128,9 +131,10 @@ class ServerRound:
         Raises:
             ProtocolRefusedError: It isn't theirs, or not of this list.
         """
+        if place not in self._survivors:
+            raise ProtocolRefusedError("a signature isn't expected")
         statement = state_survivors(self._roster, sorted(self._survivors))
-        identity = self._roster.advertisements[place].identity
-        if place not in self._survivors or not is_signed(identity, statement, signature):
+        if not is_signed(self._roster.advertisements[place].identity, statement, signature):
             raise ProtocolRefusedError("a signature is wrong")
         self._signatures[place] = signature
 
