@@ -17,7 +17,7 @@ from typing import Any
 from models.domain.privacy import Adversary, Mechanism, PersonPrivacy
 from models.durable_file import append_durably, write_durably
 from models.errors import BudgetSpentError, CheckpointError, LedgerError
-from models.privacy.accounting import person_epsilon, require_countable, sampled_gaussian_epsilon, trees_mechanism
+from models.privacy.accounting import person_epsilon, sampled_gaussian_epsilon, trees_mechanism
 from models.privacy.tree_accounting import planned_trees, trees_sensitivity_squared
 
 _ROUNDED = 1 - 1e-6
@@ -62,10 +62,7 @@ class PersonLedger:
         Raises:
             CheckpointError: The file is damaged anywhere but in a last line that a kill cut short, or another run's.
             LedgerError: It can't be read.
-            UsageError: The plan spends beyond all reason.
         """
-        for against in Adversary:
-            require_countable(privacy, against)
         self._path, self._privacy, self._settings, self._simulated = path, privacy, settings_digest, simulated
         self._charged = _read_charges(path, settings_digest)
 

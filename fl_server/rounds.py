@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, replace
 
 from fl_server.aggregation import ServerStep
 from fl_server.robust_rules import RobustPlan
-from models.domain.privacy import Mechanism, PersonPrivacy, SimulatedCounts
+from models.domain.privacy import Adversary, Mechanism, PersonPrivacy, SimulatedCounts
 from models.domain.training import LocalTask
 from models.errors import ExclusiveProtectionsError, UsageError
+from models.privacy.accounting import require_countable
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class FederationPlan:
 
     def _require_as_accounted(self, privacy: PersonPrivacy) -> None:
         """Refuse what the accountant is not told: its figure would be another mechanism's."""
+        for against in Adversary:
+            require_countable(privacy, against)
         if self.rounds > privacy.rounds:
             raise UsageError(f"{self.rounds} rounds asked for, {privacy.rounds} accounted for")
         if self.task.clip_norm != privacy.clip_norm:

@@ -37,6 +37,7 @@ from simulations.reporting import PHONES_A_DEVICE, gather_phones, learn, report_
 from simulations.scenarios import Drift, deal_scenarios, drift_named
 from simulations.service import ApiAddress, ApiPlace, release_window, serving_api
 from simulations.settings import Engine, RunSettings
+from simulations.spending import plan_federation
 from simulations.workers import MakeClientApp, WorkerGrid
 from simulations.workspace import Workspace
 
@@ -102,6 +103,7 @@ def run_simulation(settings: RunSettings, workspace: Workspace, bars: ProgressBa
 
 
 def _prepare(settings: RunSettings, workspace: Workspace, bars: ProgressBars) -> Field:
+    plan_federation(settings)  # what can't be planned is refused before any work
     drift = drift_named(settings.scenario)
     given = None if settings.base is None else TrainedDetector.load(settings.base)
     with bars.step("Gathering calls"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import TypeVar
 
@@ -139,7 +140,7 @@ class MeasuredRound:
             words = self.costs.on_device(device, self.code.encode, self._update, self._source)
             self._expected += words
             inbox = inboxes[places[device]]
-            masked = self.costs.on_device(device, self._parties[device].mask, inbox, b"m" * 32, words)
+            masked = self.costs.on_device(device, self._parties[device].mask, inbox, b"m" * 32, partial(np.copy, words))
             self.costs.upload[device] += masked.nbytes
             self.costs.on_server(self.server.take_masked, places[device], masked)
         return self.costs.on_server(self.server.close_masking)

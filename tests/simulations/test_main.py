@@ -101,6 +101,8 @@ def test_a_base_detector_that_is_missing_is_refused(tmp_path, refused):
         ["--dropout", "1"],
         ["--scenario", "new-weather"],
         ["--privacy", "secure", "--cohort", "5"],
+        ["--rounds", "20000"],
+        ["--exact-population", "--devices", "20", "--cohort", "20", "--rounds", "9999"],
     ],
     ids=" ".join,
 )

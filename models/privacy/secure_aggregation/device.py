@@ -92,7 +92,7 @@ class DeviceRound:
             inbox: A box from each neighbour that is left, by place.
             model_digest: Of the model that the vector is trained from.
             train: Gives the vector: whole numbers modulo 2^32, shape (d,). Called once, when nothing here can be
-                refused any more: training costs budget. Sensitive: what is returned is all that may leave.
+                refused any more: training costs budget. The vector is sensitive, and masked in its place.
 
         Raises:
             ProtocolRefusedError: The model is another than this device signed, a box is from no neighbour, a
@@ -107,7 +107,7 @@ class DeviceRound:
         if sum(held is not None for held in self._held.values()) < self._threshold:
             raise ProtocolRefusedError("too few neighbours are left")
         keys = {other: self._mask_key_with(other) for other in self._held}
-        masked = train().copy()
+        masked = train()
         stream = MaskStream(len(masked))
         stream.add(masked, self._seed)
         for other, key in keys.items():
