@@ -7,6 +7,7 @@ charged once. With people's devices the noise is fresh, so every attempt counts.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 from collections.abc import Sequence
@@ -149,7 +150,7 @@ def read_spending(path: Path) -> list[dict[str, Any]]:
         CheckpointError: There is no ledger, or it is damaged.
     """
     try:
-        whole, _, _ = path.read_bytes().rpartition(b"\n")
+        whole, _, _ = _read_file(path).rpartition(b"\n")
         shown = ("round", "epsilon", "delta", "mechanism", "simulated")
         return [{name: charge[name] for name in shown} for charge in _read_lines(whole)]
     except (OSError, ValueError) as error:
@@ -163,10 +164,10 @@ def _trees(charged: Sequence[Charge]) -> tuple[int, ...]:
 
 
 def _read_charges(path: Path, settings_digest: str) -> list[Charge]:
-    try:
-        whole, _, cut_short = path.read_bytes().rpartition(b"\n")
-    except FileNotFoundError:
+    if not path.exists():
         return []
+    try:
+        whole, _, cut_short = _read_file(path).rpartition(b"\n")
     except OSError as error:
         raise LedgerError(f"{path}: the privacy ledger can't be read: {error.strerror}") from error
     if cut_short:
@@ -180,6 +181,13 @@ def _read_charges(path: Path, settings_digest: str) -> list[Charge]:
     if any(line["settings"] != settings_digest for line in lines):
         raise CheckpointError(f"{path}: this privacy ledger belongs to a run with other settings")
     return [Charge(line["round"], line["starts_tree"]) for line in lines]
+
+
+def _read_file(path: Path) -> bytes:
+    """Return a file's content; of a device or a pipe there may be no end."""
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "Is no regular file", str(path))
+    return path.read_bytes()
 
 
 def _read_lines(content: bytes) -> list[dict[str, Any]]:

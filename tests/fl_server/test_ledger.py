@@ -6,6 +6,7 @@ import json
 import math
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -172,8 +173,9 @@ def test_a_line_that_is_nested_too_deep_is_damage(path):
             read(path)
 
 
-def test_a_ledger_that_is_no_file_is_one_clear_line(path):
-    path.mkdir()
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/full")])
+def test_a_ledger_that_is_no_file_is_one_clear_line_and_not_waited_for(path, make):
+    make(path)
     with pytest.raises(LedgerError, match="can't be read"):
         open_ledger(path)
     with pytest.raises(CheckpointError, match="can be read"):
