@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -36,6 +38,25 @@ def test_calibrate_prints_a_table_for_people_on_standard_error(capsys):
     assert printed.out == ""
     assert "2.231" in printed.err
     assert "no amplification" in " ".join(printed.err.split())
+
+
+def test_an_order_that_the_accountant_leaves_out_is_no_line_for_people():
+    """In a process of its own: pytest would catch what is logged."""
+    options = [
+        "--rounds",
+        "2",
+        "--cohort",
+        "2",
+        "--population",
+        "3",
+        "--adversary",
+        "recipients",
+        "--noise-multiplier",
+        "1",
+        "--json",
+    ]
+    told = subprocess.run([sys.executable, "-m", "fl_server", "calibrate", *options], capture_output=True, check=True)
+    assert told.stderr == b""
 
 
 def test_a_tiny_epsilon_does_not_read_as_none(capsys):
