@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fl_client.app import build_client_app
 from fl_client.guard import simulation_guard
@@ -154,6 +156,26 @@ SPOILS = {
 def test_a_bad_reply_is_counted_by_its_reason_and_the_others_are_folded(tmp_path, spoil, fate):
     grid = small_grid(spoiled_app({3: spoil}))
     assert fates_of_one_round(tmp_path, EVERYBODY, grid) == {ReplyFate.FOLDED: DEVICES - 1, fate: 1}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    data=st.binary(max_size=200) | st.sampled_from([huge_header(), zip_bytes(), b"\x93NUMPY\x03\x00" + bytes(9)]),
+    name=st.sampled_from([VECTOR, "x"]),
+    record=st.sampled_from([UPDATE, "x"]),
+    dtype=st.text(max_size=8),
+    shape=st.lists(st.integers(0, 2**31 - 1), max_size=3),
+)
+def test_whatever_one_device_sends_the_others_are_folded(data, name, record, dtype, shape):
+    def say(reply: Message) -> None:
+        reply.content = RecordDict({record: ArrayRecord({name: Array(dtype, tuple(shape), "numpy.ndarray", data)})})
+
+    total, nodes = UpdateSum(PARAMETERS, 1.0), range(1, DEVICES + 1)
+    grid, clock = small_grid(spoiled_app({2: say})), TestClock().clock()
+    replies = Replies(grid, nodes, start_parameters(), TASK, Waiting(10.0), clock)
+    fates = fold_replies(replies, DEVICES, total, PARAMETERS, TASK.round_number)
+    assert fates[ReplyFate.FOLDED] == DEVICES - 1 == total.folded
+    assert sum(fates.values()) == DEVICES
 
 
 def test_a_model_is_the_same_whether_bad_devices_reply_or_drop_out(tmp_path):

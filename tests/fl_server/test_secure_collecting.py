@@ -188,7 +188,7 @@ ANYTHING = st.dictionaries(
 
 
 @pytest.mark.parametrize("stage", SecureStage)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(content=ANYTHING)
 def test_whatever_one_device_says_the_others_are_summed_or_the_round_ends(stage, content):
     total, fates = collect(secure_grid(secure_app({(3, stage): saying(RecordDict(content))})))

@@ -56,7 +56,7 @@ def spoiled(advertisements: tuple[Advertisement, ...], data: st.DataObject) -> l
 
 @pytest.mark.parametrize("threat_model", list(ThreatModel))
 @pytest.mark.parametrize("stage", [Stage.SHARE, Stage.MASK, Stage.SIGN, Stage.UNMASK])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_a_device_answers_a_hostile_server_or_refuses_and_a_refusal_is_the_rounds_end(threat_model, stage, data):
     played = play_until(stage, threat_model, devices=DEVICES)
@@ -88,7 +88,7 @@ def test_a_device_answers_a_hostile_server_or_refuses_and_a_refusal_is_the_round
 
 
 @pytest.mark.parametrize("threat_model", list(ThreatModel))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_a_server_takes_what_devices_send_or_refuses_it_and_ends_with_the_sum_or_without_one(threat_model, data):
     played = play_until(Stage.ADVERTISE, threat_model, devices=DEVICES)
