@@ -52,20 +52,10 @@ class Rehearsal:
     @classmethod
     def of(cls, rehearsed: Sequence[tuple[TrainedDetector, Sequence[Call]]]) -> Rehearsal:
         """Let each detector judge the calls that stand beside it, at `CALIBRATED_AT`."""
+        network, bag = np.concatenate([_judge(*each) for each in rehearsed], axis=2).reshape(2, -1)
         judged = [call for _, calls in rehearsed for call in calls]
-        heard = [
-            [index_calls(calls, at, trained.embedding, trained.bag) for at in CALIBRATED_AT]
-            for trained, calls in rehearsed
-        ]
-        bag = [[each.bag for each in windows] for windows in heard]
-        both = [
-            [score_indexed(trained.build_network(), each) for each in windows]
-            for (trained, _), windows in zip(rehearsed, heard, strict=True)
-        ]
         labels = np.tile([float(call.label) for call in judged], len(CALIBRATED_AT))
-        weights = np.tile(weigh_sources(judged), len(CALIBRATED_AT))
-        said = np.concatenate(bag, axis=1).ravel()
-        return cls(np.concatenate(both, axis=1).ravel() - said, said, labels, weights)
+        return cls(network, bag, labels, np.tile(weigh_sources(judged), len(CALIBRATED_AT)))
 
     @cached_property
     def bag_scale(self) -> float:
@@ -86,3 +76,10 @@ class Rehearsal:
     def loss(self) -> float:
         """Mean over windows, every source and label weighing the same, in nats."""
         return float(np.average(np.logaddexp(0, self.logits * (1 - 2 * self.labels)), weights=self.weights))
+
+
+def _judge(trained: TrainedDetector, calls: Sequence[Call]) -> NDArray[np.float64]:
+    """Return what network and bag say of N calls at each of `CALIBRATED_AT`, (2, W, N)."""
+    network = trained.build_network()
+    heard = [index_calls(calls, at, trained.embedding, trained.bag) for at in CALIBRATED_AT]
+    return np.array([[score_indexed(network, each) - each.bag for each in heard], [each.bag for each in heard]])
