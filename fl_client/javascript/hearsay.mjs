@@ -9,6 +9,7 @@ const NOTHING_HEARD = -1e9;
 const EVEN_SCORE = 0.5;
 const LARGEST_LOGIT = 30;
 const WORDS_AT_ONCE = 256;
+const PADDING = 0;
 
 // Python's \w, which knows all alphabets; JavaScript's doesn't. Python's dot stops at a line feed only.
 const W = "[\\p{L}\\p{N}_]";
@@ -123,14 +124,14 @@ export class Detector {
   async run(words, state, heard) {
     const ids = words.map((word) => ngramIds(word, this.metadata.scheme));
     const fresh = [...new Set(ids.flat())].filter((id) => !heard.has(id));
-    const found = await this.#feed(ids, fresh, state);
+    const found = await this.#feed(ids, fresh.length ? fresh : [PADDING], state); // older runtimes sum no empty rows
     fresh.forEach((id) => heard.add(id));
     return found;
   }
 
   async #feed(ids, fresh, state) {
     const width = Math.max(...ids.map((each) => each.length));
-    const flat = new Int32Array(ids.length * width); // 0 is padding
+    const flat = new Int32Array(ids.length * width).fill(PADDING);
     ids.forEach((each, row) => flat.set(each, row * width));
     const found = await this.#session.run({
       ids: new this.#ort.Tensor("int32", flat, [1, ids.length, width]),
@@ -144,7 +145,7 @@ export class Detector {
   async #checkGraph() {
     let found;
     try {
-      ({ found } = await this.#feed([[0]], [0], this.firstState()));
+      ({ found } = await this.#feed([[PADDING]], [PADDING], this.firstState()));
     } catch {
       throw new ReleaseError("the graph's inputs or outputs are not those of its metadata");
     }

@@ -9,7 +9,7 @@ FORMAT = "hearsay-detector/4"
 
 OPSET = 17
 IR_VERSION = 8
-"""Read by ONNX Runtime from 1.12 on, so that old phones' runtimes can."""
+"""Read by ONNX Runtime from 1.12 on (the ``.ort`` file from 1.16), so that old phones' runtimes can."""
 
 STATE = ("h", "c", "attention", "pooled", "bag")
 """State of a growing call, in and (as ``next_...``) out: the LSTM's, the logarithm of the sum of all words' weights
@@ -32,6 +32,9 @@ ZERO_IF_FINITE = "zero_if_finite"
 clamps a NaN."""
 
 INPUTS = ("ids", "fresh", *STATE)
+"""N-grams of the next words, those of them that the call never held before, at least one of each (padding where there
+is none), and the state so far."""
+
 NEXT_STATE = tuple(f"next_{name}" for name in STATE)
 OUTPUTS = ("logit", "energies", *NEXT_STATE, TABLE_SHAPE, NGRAM_SCHEME, ZERO_IF_FINITE)
 

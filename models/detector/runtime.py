@@ -65,11 +65,14 @@ class State:
         return State(numbers, self.heard[first:])
 
     def hear(self, ids: NDArray[np.int32]) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
-        """Return the marks after n-grams (B, T, M), and the ids (B, K) of those not heard before, padded."""
+        """Return the marks after n-grams (B, T, M), and the ids (B, K) of those not heard before, padded.
+
+        K is at least 1: ONNX Runtime before 1.17 sums no empty rows.
+        """
         heard = self.heard.copy()
         heard[np.arange(len(ids))[:, np.newaxis], ids.reshape(len(ids), -1)] = True
         fresh = [np.flatnonzero(row) for row in heard != self.heard]
-        padded = np.full((len(ids), max(map(len, fresh))), PADDING, dtype=np.int32)
+        padded = np.full((len(ids), max(1, *map(len, fresh))), PADDING, dtype=np.int32)
         for row, each in zip(padded, fresh, strict=True):
             row[: len(each)] = each
         return heard, padded

@@ -40,6 +40,7 @@ TEXTS = {
     "other alphabets": "café 東京 Привет 😀이모지 전화📞주세요 a\u200bb",
     "a long word": "가나다라마바사아자차카타파하" * 6,
     "odd spaces": "검찰\u00a0계좌\u3000대출\r\n이체\x1c앱\ufeff설치\x85확인\u2028번호",
+    "the same again and again": "네 여보세요 검찰 " * 12,
     "brackets over lines": "앞 ((한 줄\n두 줄)) 뒤 ((한\r줄)) 끝",
     "a long call": " ".join(f"{word} {number}" for number in range(150) for word in ("계좌로", "보내세요", "네")),
 }

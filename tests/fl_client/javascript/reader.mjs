@@ -1,6 +1,6 @@
 // What Node and the browser page do alike: run the reader over the golden vectors and tell what it gave.
 export async function readVectors(reader, ort, metadata, name, content, vectors) {
-  const detector = await reader.Detector.load(ort, metadata, name, content);
+  const detector = await reader.Detector.load(withoutEmptyRows(ort), metadata, name, content);
   const found = [];
   for (const { text } of vectors) {
     const words = reader.splitWords(text);
@@ -17,6 +17,19 @@ export async function readVectors(reader, ort, metadata, name, content, vectors)
     found.push({ words, ids, score: whole.score, growing, verdict: whole.verdict, attention });
   }
   return found;
+}
+
+// Runtimes before 1.17 sum no empty rows.
+function withoutEmptyRows({ InferenceSession, Tensor }) {
+  return {
+    InferenceSession,
+    Tensor: class extends Tensor {
+      constructor(type, data, dims) {
+        if (data.length === 0) throw new Error("a tensor without numbers");
+        super(type, data, dims);
+      }
+    },
+  };
 }
 
 export async function tryDamaged(reader, ort, metadata, name, content) {

@@ -15,9 +15,10 @@ from models.detector.detector import TrainedDetector
 from models.detector.embedded_calls import index_words
 from models.detector.export import export_detector
 from models.detector.onnx_contract import ModelVariant
-from models.detector.runtime import OnnxDetector
+from models.detector.runtime import OnnxDetector, State
 from models.detector.scoring import score_indexed
 from models.errors import ModelFileError
+from models.text.ngrams import PADDING
 from tests.models.detector.small import small_detector
 
 VOCABULARY = [
@@ -97,6 +98,17 @@ def test_a_call_without_words_has_the_even_score(detector: OnnxDetector) -> None
 
     assert listener.score == EVEN_SCORE
     assert listener.attention.size == 0
+
+
+def test_what_was_heard_before_is_padding_and_never_an_empty_row(detector: OnnxDetector) -> None:
+    once = np.array([[[3, 5], [5, 0]]], dtype=np.int32)
+    heard, fresh = detector.silence.hear(once)
+    again, nothing = State(detector.silence.numbers, heard).hear(once)
+
+    assert sorted(fresh[0].tolist()) == [3, 5]
+    assert nothing.tolist() == [[PADDING]]  # ONNX Runtime before 1.17 sums no empty rows
+    assert np.flatnonzero(again[0]).tolist() == [PADDING, 3, 5]
+    assert np.flatnonzero(detector.silence.heard[0]).tolist() == [PADDING]
 
 
 def test_attention_sums_to_one_over_all_words_heard(detector: OnnxDetector) -> None:
