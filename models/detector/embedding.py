@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detector.model_file import read_arrays, write_arrays
+from models.detector.model_file import model_file_errors, read_arrays, write_arrays
 from models.errors import ModelFileError
 from models.text.ngrams import PADDING, NgramScheme, flat_ngram_ids
 
@@ -95,8 +95,9 @@ class NgramEmbedding:
             ModelFileError: The file is missing or damaged, or its parts don't fit together.
         """
         arrays = read_arrays(path, ("rows", "scales", *NgramScheme.__dataclass_fields__))
-        scheme = NgramScheme(**{name: int(arrays[name]) for name in NgramScheme.__dataclass_fields__})
-        return cls(scheme, arrays["rows"], arrays["scales"])
+        with model_file_errors(path):
+            scheme = NgramScheme(**{name: int(arrays[name]) for name in NgramScheme.__dataclass_fields__})
+            return cls(scheme, arrays["rows"], arrays["scales"])
 
 
 def quantise_rows(scheme: NgramScheme, vectors: NDArray[np.float32]) -> NgramEmbedding:

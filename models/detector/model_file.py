@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 import os
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,6 +22,13 @@ from models.errors import ModelFileError
 
 METADATA = "detector.json"
 """Name of the file that says what the others are, in a trained and in an exported directory."""
+
+
+_DAMAGED = (
+    *(ValueError, LookupError, TypeError, EOFError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+"""What NumPy and the standard library raise when they read bytes that are no archive or JSON, or an odd array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ def model_file_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ModelFileError(f"{path}: {error.strerror or 'cannot be read or written'}") from error
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise ModelFileError(f"{path}: damaged, or not a file of a detector") from error
 
 
@@ -101,7 +110,8 @@ def read_metadata(directory: Path, expected_format: str) -> dict[str, Any]:
         metadata = json.loads(path.read_bytes())
     found = metadata.get("format") if isinstance(metadata, dict) else None
     if not isinstance(metadata, dict) or found != expected_format:
-        raise ModelFileError(f"{path}: expected format {expected_format!r}, got {str(found)[:50]!r}")
+        expected = f"expected format {expected_format!r}, got {str(found)[:50]!r}"
+        raise ModelFileError(f"{path}: {expected}; train or export it anew with this version")
     return metadata
 
 

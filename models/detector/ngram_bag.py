@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detector.model_file import read_arrays, write_arrays
+from models.detector.model_file import model_file_errors, read_arrays, write_arrays
 from models.errors import ModelFileError
 from models.text.ngrams import PADDING, NgramScheme, flat_ngram_ids
 
@@ -35,17 +35,21 @@ class NgramBag:
         bias: The logit of a call without a known n-gram.
 
     Raises:
-        ModelFileError: The shape or type is wrong, the padding's row is not zero, or a number is not finite.
+        ModelFileError: The shape or type is wrong, a number is not finite, a square is below zero, or the padding's row
+            is not zero.
     """
 
     table: NDArray[np.float16]
     bias: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.table.dtype != np.float16 or self.table.ndim != 2 or self.table.shape[1] != 2:
-            raise ModelFileError(f"expected pairs of FP16, got {self.table.shape} of {self.table.dtype}")
-        if not np.isfinite(self.table).all() or not np.isfinite(self.bias) or self.table[PADDING].any():
-            raise ModelFileError("a number of the bag of n-grams is not finite, or the padding's row is not zero")
+        if self.table.dtype != np.float16 or self.table.shape[1:] != (2,) or not len(self.table):
+            found = f"{self.table.shape} of {self.table.dtype}"
+            raise ModelFileError(f"the bag of n-grams: expected rows of 2 FP16 numbers, got {found}")
+        if not np.isfinite(self.table).all() or not np.isfinite(self.bias):
+            raise ModelFileError("the bag of n-grams: a number is not finite")
+        if self.table[PADDING].any() or (self.table[:, 1] < 0).any():
+            raise ModelFileError("the bag of n-grams: the padding's row is not zero, or a square is below it")
 
     @classmethod
     def silent(cls, scheme: NgramScheme) -> NgramBag:
@@ -76,7 +80,8 @@ class NgramBag:
             ModelFileError: The file is missing or damaged.
         """
         arrays = read_arrays(path, ("table", "bias"))
-        return cls(arrays["table"], float(arrays["bias"]))
+        with model_file_errors(path):
+            return cls(arrays["table"], float(arrays["bias"]))
 
 
 def distinct_ngrams(calls: Sequence[Sequence[str]], scheme: NgramScheme) -> Iterator[NDArray[np.int32]]:

@@ -263,7 +263,9 @@ def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.log_severity_level = 4
     # Dequantise the matrices once, when the graph is loaded, and not in every run; the scores are the same.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
+    only = ["CPUExecutionProvider"]
     try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        # Without a second try, of which it would print to standard output.
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=only, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise ModelFileError(f"{path}: ONNX Runtime can't read it") from error

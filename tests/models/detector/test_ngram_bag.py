@@ -110,6 +110,8 @@ def test_a_saved_bag_comes_back_as_it_was(tmp_path: Path) -> None:
 
 BAD: dict[str, Callable[[], NgramBag]] = {
     "single precision": lambda: NgramBag(np.zeros((5, 2), np.float32)),  # type: ignore[arg-type]
+    "no rows": lambda: NgramBag(np.zeros((0, 2), np.float16)),
+    "a square below zero": lambda: NgramBag(np.array([[0, 0], [1, -1]], np.float16)),
     "three columns": lambda: NgramBag(np.zeros((5, 3), np.float16)),
     "a padding that says something": lambda: NgramBag(np.ones((5, 2), np.float16)),
     "a number that is not finite": lambda: NgramBag(np.array([[0, 0], [np.nan, 1]], np.float16)),
