@@ -47,6 +47,10 @@ _TRAININGS = 3
 """Epochs told of for each epoch of the detector itself: two halves rehearse as many."""
 
 _WARM_UP_STEPS = 50
+
+_LONGEST_WARM_UP = 0.25
+"""Share of all steps: a rehearsal on few calls would end before it was warm, and say next to nothing of any call."""
+
 _LARGEST_GRADIENT = 1.0
 
 _SETTLED = 0.5
@@ -66,7 +70,8 @@ class TrainingSettings:
         epochs: At most; a large set needs fewer.
         steps: After which training ends, at the end of an epoch.
         batch_calls: Calls in a batch.
-        learning_rate: Of AdamW; warmed up over 50 steps, and in the second half lowered to .3 of it along a cosine.
+        learning_rate: Of AdamW; warmed up over 50 steps, or a quarter of all if that is less, and in the second half
+            lowered to .3 of it along a cosine.
         table_learning_rate: Of the n-gram table.
         weight_decay: Of AdamW, on the network.
         word_dropout: Share of words that a batch doesn't hear.
@@ -291,4 +296,4 @@ def _pace(step: int, steps: int) -> float:
     """Return the learning rate's factor: a short warm-up, all of it until the weights settle, then a cosine down."""
     settled = max(step / steps - _SETTLED, 0.0) / (1 - _SETTLED)
     lowered = _LAST_PACE + (1 - _LAST_PACE) * 0.5 * (1 + math.cos(math.pi * min(settled, 1.0)))
-    return min(1.0, (step + 1) / _WARM_UP_STEPS) * lowered
+    return min(1.0, (step + 1) / min(_WARM_UP_STEPS, steps * _LONGEST_WARM_UP)) * lowered

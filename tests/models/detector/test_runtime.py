@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from models.detector.decision import EVEN_SCORE, calibrate_logits
 from models.detector.detector import TrainedDetector
 from models.detector.embedded_calls import index_words
 from models.detector.export import export_detector
+from models.detector.ngram_bag import NgramBag
 from models.detector.onnx_contract import ModelVariant
 from models.detector.runtime import OnnxDetector, State
 from models.detector.scoring import score_indexed
 from models.errors import ModelFileError
 from models.text.ngrams import PADDING
-from tests.models.detector.small import small_detector
+from tests.models.detector.small import SCHEME, small_detector
 
 VOCABULARY = [
     "검찰",
@@ -67,6 +69,16 @@ def test_scores_equal_torchs(trained: TrainedDetector, exported: Path, variant: 
     found = OnnxDetector.load(exported, variant).score_batch(words)
 
     np.testing.assert_allclose(found, calibrate_logits(expected, trained.calibration), atol=allowed)
+
+
+def test_a_bag_that_knows_no_ngram_adds_its_bias_alone(trained: TrainedDetector, tmp_path: Path) -> None:
+    unknowing = replace(trained, bag=replace(NgramBag.silent(SCHEME), bias=0.4))
+    export_detector(unknowing, tmp_path)
+    indexed = index_words([VOCABULARY, VOCABULARY[:2]], [0, 0], trained.embedding)
+
+    found = OnnxDetector.load(tmp_path, ModelVariant.FP32).logit_batch([VOCABULARY, VOCABULARY[:2]])
+
+    np.testing.assert_allclose(found, score_indexed(trained.build_network(), indexed) + 0.4, atol=1e-5)
 
 
 @settings(max_examples=40)

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from models.detector import training
+from models.detector.bag_training import fit_bag
+from models.detector.calibration import calibrate
 from models.detector.classifier import Classifier
 from models.detector.detector import TrainedDetector
-from models.detector.embedded_calls import embed_calls
+from models.detector.embedded_calls import embed_calls, index_calls
 from models.detector.prefixes import prefix_logits, prefix_loss
-from models.detector.scoring import score_calls, score_embedded
+from models.detector.rehearsal import Rehearsal
+from models.detector.scoring import score_calls, score_embedded, score_indexed
 from models.detector.training import EpochReport, TrainingSettings, count_epochs, train_detector
 from models.domain.call import Call, Label
 from models.errors import BadInputError
@@ -42,7 +48,33 @@ def test_equal_seeds_give_equal_detectors_and_others_do_not(trained: TrainedDete
 
     assert all(np.array_equal(again.parameters[name], array) for name, array in trained.parameters.items())
     assert np.array_equal(again.embedding.rows, trained.embedding.rows)
+    assert np.array_equal(again.bag.table, trained.bag.table)
+    assert again.card == trained.card
     assert not np.array_equal(other.parameters["lstm.weight_hh_l0"], trained.parameters["lstm.weight_hh_l0"])
+
+
+def test_bag_and_calibration_are_what_the_rehearsals_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsals = []
+
+    def listen(rehearsed: Sequence[tuple[TrainedDetector, Sequence[Call]]]) -> Rehearsal:
+        rehearsals.append(Rehearsal.of(rehearsed))
+        return rehearsals[-1]
+
+    monkeypatch.setattr(training, "Rehearsal", SimpleNamespace(of=listen))
+    calls = authored_calls(60)
+    trained = train_detector(calls, QUICK)
+
+    (said,) = rehearsals
+    assert said.bag_scale != pytest.approx(1, rel=0.05)
+    assert (trained.calibration, trained.thresholds) == calibrate(said.logits, said.labels, said.weights)
+    np.testing.assert_array_equal(trained.bag.table, fit_bag(calls, QUICK.scheme).scaled(said.bag_scale).table)
+
+
+def test_few_steps_are_rehearsed_at_full_pace_too() -> None:
+    trained = train_detector(authored_calls(60), replace(QUICK, batch_calls=8, epochs=6))  # of 24 steps a half
+
+    assert trained.calibration.slope < 10
+    assert np.abs(trained.bag.judge([["검찰에서"], ["점심을"]], QUICK.scheme)).min() > 0.5
 
 
 def test_progress_is_told_after_every_epoch() -> None:
@@ -98,6 +130,15 @@ def test_batches_of_indexed_calls_score_like_embedded_ones() -> None:
     bag = trained.bag.judge([words_until(call, 30) for call in calls], trained.embedding.scheme)
 
     np.testing.assert_allclose(score_calls(trained, calls, 30), one_batch + bag, atol=1e-5)
+
+
+def test_calls_that_are_indexed_once_are_judged_alike_again_and_again() -> None:
+    trained = small_detector()
+    indexed = index_calls(authored_calls(6), 30, trained.embedding, trained.bag)
+
+    once, again = (score_indexed(trained.build_network(), indexed) for _ in range(2))
+
+    np.testing.assert_array_equal(again, once)
 
 
 def test_a_call_without_words_in_the_window_is_one_zero_vector() -> None:
