@@ -86,6 +86,22 @@ def _held(call: Call) -> set[int]:
     return set(next(distinct_ngrams([call.transcript.split()], SCHEME)).tolist())
 
 
+def test_every_source_and_label_weighs_the_same() -> None:
+    """The word is in no vishing call and half of the normal ones of a large source; in all and none of a small one."""
+    filler, word = "네 그런데 말씀하신 ", "쀍"
+    said = {("large", 1): [filler] * 20, ("large", 0): [filler, filler + word] * 10}
+    said |= {("small", 1): [filler + word] * 5, ("small", 0): [filler] * 5}
+    calls = [
+        Call(f"{source}-{label}-{at}", Label(label), text=text, source=source)
+        for (source, label), texts in said.items()
+        for at, text in enumerate(texts)
+    ]
+
+    weights = fit_bag(calls, SCHEME).table[list(ngram_ids(word, SCHEME)), 0]
+
+    assert (weights > 0).all()  # .5 against .25; 5 of 25 against 10 of 25 if every call weighed the same
+
+
 def test_calls_of_one_label_give_a_silent_bag() -> None:
     normal = [call for call in authored_calls() if call.label is Label.NORMAL]
 

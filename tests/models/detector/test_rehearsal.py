@@ -49,6 +49,7 @@ def test_what_the_bag_counts_doesnt_depend_on_the_scale_of_its_logits() -> None:
     loud = Rehearsal(network, 20 * bag, labels, np.ones(400, np.float32))
 
     assert level.bag_scale == pytest.approx(1, rel=0.3)
+    np.testing.assert_allclose(level.logits, network + level.bag_scale * bag)
     np.testing.assert_allclose(loud.logits, level.logits, rtol=0.02, atol=0.02)
 
 
