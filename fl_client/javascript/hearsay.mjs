@@ -210,7 +210,7 @@ export class Listener {
 function checkMetadata(metadata) {
   const { format, opset, scheme, thresholds, calibration, files } = metadata ?? {};
   if (format !== FORMAT || opset !== OPSET) {
-    throw new ReleaseError(`expected format ${FORMAT} and opset ${OPSET}`);
+    throw new ReleaseError(`expected format ${FORMAT} and opset ${OPSET}, got ${format} and ${opset}; export it anew`);
   }
   const sizes = [metadata.dimensions, metadata.hidden, scheme?.buckets, scheme?.shortest, scheme?.longest,
     scheme?.most_per_word];

@@ -34,9 +34,9 @@ class Cost:
     """What a model takes.
 
     Attributes:
-        parameters: Numbers that were fitted, the embedding's table not counted; None where that says nothing.
+        parameters: Numbers that were fitted, frozen tables not counted; None where that says nothing.
         size: Bytes of all that scoring needs, in the form it is saved in.
-        embedding_size: Bytes of the embedding's table among them.
+        embedding_size: Bytes of the frozen tables among them: the embedding's and the detector's bag of n-grams.
         flops: Floating-point operations of one call given as words, the table's look-up not counted.
         formula: How ``flops`` counts.
     """

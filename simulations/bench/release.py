@@ -40,7 +40,7 @@ _DETECTING = """
 from pathlib import Path
 from fl_client.detection import CallJudge
 from models.detector.onnx_contract import ModelVariant
-from models.detector.runtime import OnnxDetector, feed
+from models.detector.runtime import OnnxDetector
 judge = CallJudge(OnnxDetector.load(Path({folder!r}), ModelVariant.INT8_ORT))
 judge.hear({words!r})
 judge.judge(60)

@@ -22,7 +22,7 @@ from models.domain.call import Call, Label
 from models.errors import BadInputError
 from models.text.ngrams import NgramScheme
 from models.text.window import words_until
-from tests.models.detector.small import authored_calls, small_detector
+from tests.models.detector.small import authored_calls, small_detector, small_embedding
 
 QUICK = TrainingSettings(dimensions=16, scheme=NgramScheme(buckets=2000), epochs=8, batch_calls=4)
 
@@ -91,6 +91,16 @@ def test_a_given_embedding_is_left_as_it_is(trained: TrainedDetector) -> None:
     kept = train_detector(authored_calls(40), QUICK, embedding=trained.embedding)
 
     assert np.array_equal(kept.embedding.rows, trained.embedding.rows)
+
+
+def test_the_bag_reads_the_ngrams_of_a_given_embedding() -> None:
+    embedding = small_embedding(QUICK.dimensions)
+    assert embedding.scheme != QUICK.scheme
+
+    trained = train_detector(authored_calls(40), replace(QUICK, epochs=1), embedding=embedding)
+
+    assert len(trained.bag.table) == embedding.scheme.buckets + 1
+    assert trained.build_network()
 
 
 def test_calls_of_one_label_are_refused() -> None:
