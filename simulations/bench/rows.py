@@ -38,6 +38,9 @@ GROUPS = (
 OUT = "HEARSAY_BENCH_OUT"
 """Variable that tells a module of measurements where figures are written: a peer's environment lies there, too."""
 
+_NARROWEST = 120
+"""Columns of the table that is shown: in fewer, names and values would be cut short."""
+
 _ROWS = TypeAdapter(list[Row])
 
 
@@ -54,7 +57,8 @@ def run_bench(out: Path, full: bool = False) -> None:
     """
     _require_writable(out)
     table = Table("row", "value", "unit", "ratio", "against")
-    table.columns[0].no_wrap = True  # a name cut short would be no row's
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     for group in GROUPS:
         console.print(f"measuring {group}", markup=False)
         rows = _measure(group, out, full)
@@ -62,7 +66,7 @@ def run_bench(out: Path, full: bool = False) -> None:
         for row in rows:
             ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
             table.add_row(row.name, f"{row.value:.4g}", row.unit, ratio, row.against)
-    console.print(table)
+    console.print(table, width=max(console.width, _NARROWEST), crop=False)
     console.print(f"written to {out}", markup=False, soft_wrap=True)
 
 
