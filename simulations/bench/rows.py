@@ -66,7 +66,8 @@ def run_bench(out: Path, full: bool = False) -> None:
         for row in rows:
             ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
             table.add_row(row.name, f"{row.value:.4g}", row.unit, ratio, row.against)
-    console.print(table, width=max(console.width, _NARROWEST), crop=False)
+    console.width = max(console.width, _NARROWEST)
+    console.print(table)
     console.print(f"written to {out}", markup=False, soft_wrap=True)
 
 
