@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,8 +11,8 @@ from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
 from fl_client.app import DEVICE_ID, OWN_ROUND, CallLoader, model_in, said_in, say_no_more
-from fl_client.guard import Admission, Guard
-from fl_client.training import require_trainable, train_on_device
+from fl_client.guard import Guard
+from fl_client.training import LabelledWords, require_trainable, train_on_device
 from models.domain.messages import SECURE, TASK, UPDATE, SecureStage, task_from_values
 from models.domain.training import LocalTask
 from models.errors import ProtocolRefusedError
@@ -83,17 +83,9 @@ def build_secure_client_app(
     def masked(message: Message, context: Context) -> Message:
         device = int(context.node_config[DEVICE_ID])
         machine, opened, model = _machine(rounds, context), rounds[device], model_in(message)
-
-        def train() -> Words:
-            calls, code = load_calls(device), _code_for(model, opened)
-            require_trainable(model, calls)
-            # The charge comes last before the training: no refusal spends anything.
-            admission = guard.admit(device, opened.task, calls, _end_of(message))
-            words, norm = _train(model, opened.task, code, admission, device)
-            context.state[OWN_ROUND] = MetricRecord({"norm": norm})
-            return words
-
-        return _update(message, machine.mask(wire.read_boxes(_said(message)), digest_model(model), train))
+        boxes, digest = wire.read_boxes(_said(message)), digest_model(model)
+        words = machine.mask(boxes, digest, lambda: _train(model, opened, load_calls(device), guard, message, context))
+        return _update(message, words)
 
     @app.query(_action(SecureStage.SURVIVORS))
     def survivors(message: Message, context: Context) -> Message:
@@ -132,12 +124,17 @@ def _code_for(model: Arrays, opened: OpenRound) -> VectorCode:
 
 
 def _train(
-    model: Arrays, task: LocalTask, code: VectorCode, admission: Admission, device: int
-) -> tuple[NDArray[np.uint32], float]:
-    """Return a device's clipped update with its share of the noise as words, and the update's norm, which stays."""
+    model: Arrays, opened: OpenRound, calls: Sequence[LabelledWords], guard: Guard, message: Message, context: Context
+) -> Words:
+    """Return a device's clipped update with its share of the noise as words; the update's norm stays in its state."""
+    device, task, code = int(context.node_config[DEVICE_ID]), opened.task, _code_for(model, opened)
+    require_trainable(model, calls)
+    # The charge comes last before the training: no refusal spends anything.
+    admission = guard.admit(device, task, calls, _end_of(message))
     result = train_on_device(model, admission.calls, replace(task, clip_norm=None, secure=None), device)
     admission.require_covered(result.call_steps)
-    return code.encode(result.update.astype(np.float64), _noise_source(task, device)), result.norm
+    context.state[OWN_ROUND] = MetricRecord({"norm": result.norm})
+    return code.encode(result.update.astype(np.float64), _noise_source(task, device))
 
 
 def _noise_source(task: LocalTask, device: int) -> WordSource:

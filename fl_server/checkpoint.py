@@ -73,7 +73,7 @@ def load_checkpoint(folder: Path, round_number: int, settings_digest: str) -> Fe
             report = _read_report(str(saved["report"]))
             clip_norm, tree_rounds = float(saved["clip_norm"]), int(saved["tree_rounds"])
             took_part = {int(node): TakenPart(int(last), int(rounds)) for node, last, rounds in saved["took_part"]}
-    except Exception as error:  # of flipped bits zipfile and NumPy make a dozen types, NotImplementedError among them
+    except Exception as error:  # of flipped bits zipfile and NumPy make a dozen types
         raise CheckpointError(
             f"{path}: this checkpoint can't be read; remove it to go on from the one before"
         ) from error
