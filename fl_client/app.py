@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from fl_client.guard import Guard
 from fl_client.training import LabelledWords, require_trainable, train_on_device
-from models.detector.plain_classifier import Memory
 from models.domain.messages import METRICS, MODEL, TASK, UPDATE, VECTOR, task_from_values
 from models.errors import ProtocolRefusedError, TaskRefusedError
 from models.npy import read_npy, write_npy
@@ -28,13 +27,12 @@ CallLoader = Callable[[int], Sequence[LabelledWords]]
 """Gives the labelled calls of the device with this number."""
 
 
-def build_client_app(load_calls: CallLoader, guard: Guard, memory: Memory | None = None) -> ClientApp:
+def build_client_app(load_calls: CallLoader, guard: Guard) -> ClientApp:
     """Return the ClientApp of a device that trains plainly or under DP-SGD, and masks nothing.
 
     Args:
         load_calls: Gives the labelled calls of the device with this number.
         guard: Admits and charges what is trained.
-        memory: What plain training is worked out in; see `train_on_device`.
     """
     app = ClientApp(mods=[say_no_more])
 
@@ -48,7 +46,7 @@ def build_client_app(load_calls: CallLoader, guard: Guard, memory: Memory | None
         require_trainable(model, calls)
         # The charge comes last before the training: no refusal spends anything.
         admission = guard.admit(device, task, calls, message.metadata.created_at + message.metadata.ttl)
-        result = train_on_device(model, admission.calls, task, device, memory)
+        result = train_on_device(model, admission.calls, task, device)
         admission.require_covered(result.call_steps)
         context.state[OWN_ROUND] = MetricRecord({"norm": result.norm})
         return Message(_reply(result.update), reply_to=message)

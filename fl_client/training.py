@@ -14,7 +14,7 @@ from torch import Tensor
 from fl_client.private_training import train_privately
 from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters, require_layout, write_parameters
-from models.detector.plain_classifier import Memory, PlainClassifier
+from models.detector.plain_classifier import PlainClassifier
 from models.domain.training import CallSteps, LocalTask
 from models.errors import ModelFileError, TaskRefusedError
 from models.privacy.clipping import clip_factor, update_norm
@@ -89,7 +89,6 @@ def train_on_device(
     calls: Sequence[LabelledWords],
     task: LocalTask,
     device: int,
-    memory: Memory | None = None,
 ) -> LocalResult:
     """Train on a device's calls and return its update.
 
@@ -101,8 +100,6 @@ def train_on_device(
         calls: The device's own calls.
         task: What the server asks for.
         device: Tells devices' generators apart where the task is seeded.
-        memory: What plain training is worked out in. By default that dies with the training; whoever
-            trains many devices one by one may keep it.
 
     Raises:
         UpdateRefusedError: Training diverged; nothing leaves the device.
@@ -114,7 +111,7 @@ def train_on_device(
     cut, steps = _cut(spoken, task, generator), None
     labels = np.array([call.label for call in spoken], np.float32)
     if task.call_privacy is None:
-        update = _train_plainly(global_parameters, cut, labels, task, generator, memory)
+        update = _train_plainly(global_parameters, cut, labels, task, generator)
     else:
         batch = _pad(cut, labels)
         network = Classifier(batch.embedded.shape[2])
@@ -153,16 +150,15 @@ def _train_plainly(
     labels: NDArray[np.float32],
     task: LocalTask,
     generator: np.random.Generator,
-    memory: Memory | None,
 ) -> NDArray[np.float32]:
-    network = PlainClassifier(start, calls[0].shape[1], memory)
+    network = PlainClassifier(start, calls[0].shape[1])
     for _ in range(task.epochs):
         order = generator.permutation(len(calls))
         for first in range(0, len(order), task.batch_calls):
             batch = order[first : first + task.batch_calls]
-            words, of_batch = [calls[place] for place in batch.tolist()], torch.from_numpy(labels[batch])
-            network.step(words, of_batch, task.vishing_weight, task.learning_rate)
-    return network.update.numpy()
+            words = [calls[place] for place in batch.tolist()]
+            network.step(words, labels[batch], task.vishing_weight, task.learning_rate)
+    return network.update
 
 
 def _in_order(parameters: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:

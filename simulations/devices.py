@@ -13,8 +13,6 @@ from fl_client.app import build_client_app
 from fl_client.guard import simulation_guard
 from fl_client.ledger import LedgerStore
 from fl_client.secure_training import Credentials, build_secure_client_app
-from models.detector.plain_classifier import KeptMemory
-from simulations.field import Field
 from simulations.population import Population
 
 
@@ -35,18 +33,13 @@ class DeviceWorld:
         # The devices' matrices are small: a second thread costs more than it brings.
         torch.set_num_threads(1)
         guard = simulation_guard(LedgerStore(self.ledgers, at_once=False))
-        return build_client_app(self.population.calls_of, guard, KeptMemory())
+        return build_client_app(self.population.calls_of, guard)
 
     def build_secure_app(self, credentials_of: Callable[[int], Credentials]) -> ClientApp:
         """Return the ClientApp of devices that take part in secure rounds only."""
         torch.set_num_threads(1)
         guard = simulation_guard(LedgerStore(self.ledgers, at_once=False))
         return build_secure_client_app(self.population.calls_of, guard, credentials_of)
-
-
-def device_world(field: Field, federation: Path) -> DeviceWorld:
-    """Return the devices of a run, given what it works on and the folder of its federation."""
-    return DeviceWorld(Population(field.dealt, field.base.embedding), ledgers_in(federation))
 
 
 def ledgers_in(federation: Path) -> Path:

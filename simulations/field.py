@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from models.detector.detector import TrainedDetector
 from models.domain.call import Call
 from simulations.data import WorldCalls
+from simulations.devices import DeviceWorld, ledgers_in
 from simulations.measuring import Judge
-from simulations.population import deal_calls
+from simulations.population import Population, deal_calls
 from simulations.scenarios import Drift
 from simulations.settings import RunSettings
 
@@ -36,3 +38,8 @@ def lay_field(settings: RunSettings, drift: Drift, calls: WorldCalls, base: Trai
     """Deal the calls to the devices. Equal settings give equal fields, in whichever process."""
     dealt = deal_calls(calls.devices, settings.devices, settings.seed)
     return Field(drift, calls, base, Judge(base, calls.acceptance, calls.kept_apart), dealt)
+
+
+def device_world(field: Field, federation: Path) -> DeviceWorld:
+    """Return the devices of a run, given what it works on and the folder of its federation."""
+    return DeviceWorld(Population(field.dealt, field.base.embedding), ledgers_in(federation))

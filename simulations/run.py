@@ -22,9 +22,8 @@ from models.domain.messages import SecureStage
 from models.domain.privacy import PrivacyMode, PrivacyStatement
 from models.durable_file import write_durably
 from simulations.data import gather_calls
-from simulations.devices import device_world
 from simulations.federating import WatchedFederation, drop_out
-from simulations.field import Field, lay_field
+from simulations.field import Field, device_world, lay_field
 from simulations.grid import InProcessGrid, SimulatedGrid, Wiretap
 from simulations.listening import Device, install_release, listen, make_demo_call
 from simulations.progress import Advance, ProgressBars

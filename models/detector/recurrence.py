@@ -6,7 +6,7 @@ Speed comes from few and small operations in the loops over words. The product w
 beforehand, and so are all factors of the backward that don't depend on later words. The gate g = tanh(a) is kept as
 s = sigmoid(2a): one call of sigmoid then does all four gates, where torch's tanh is several times slower, and one
 formula, p - p * p, gives all their slopes. The cell c is kept as -c, because then each new state is one ``addcmul``.
-Words come first in all shapes, so that a word's states lie together and the first words' memory serves shorter calls.
+Words come first in all shapes, so that a word's states lie together.
 
 T words, N calls, D dimensions, H hidden units; gates in nn.LSTM's order i, f, g, o.
 """
@@ -14,7 +14,6 @@ T words, N calls, D dimensions, H hidden units; gates in nn.LSTM's order i, f, g
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -34,50 +33,42 @@ ROWS_AT_ONCE = 512
 
 
 class Recurrence:
-    """The layer's passes over calls, a backward one after each forward one, in memory that they share.
+    """The layer's passes over some calls: a forward one, then a backward one.
 
     What it holds is sensitive: it follows from the words that were spoken.
     """
 
     def __init__(self, words: int, calls: int, units: int) -> None:
-        """Make the memory for just so many calls of at most so many words.
-
-        Views of each word's states are made once, here: making them takes as long as a fifth of a pass.
-        """
-        self._words = 0
+        """Make the memory for so many calls of so many words."""
         self._gates = torch.empty(words, calls, 4, units)  # i, f, s and o after each word
         self._cells = torch.zeros(words + 1, calls, units)  # -c before the first word and after each
         self._squashed = torch.empty(words, calls, units)  # sigmoid(-2c) after each: tanh(c) = 1 - 2 squashed
         self._hidden = torch.zeros(words + 1, calls, units)  # before the first word and after each
         self._scratch = torch.empty(calls, units)
-        self._by_word = self._views()
 
     @property
     def hidden_before(self) -> Tensor:
-        """Hidden states before each word of the last forward pass, shape (T, N, H)."""
-        return self._hidden[: self._words]
+        """Hidden states before each word, shape (T, N, H), after the forward pass."""
+        return self._hidden[:-1]
 
     def run_forward(self, embedded: Tensor, weights: LstmWeights) -> Tensor:
         """Return the hidden states after each word, shape (T, N, H). The states before the first word are zero.
-
-        They, and what is kept for the backward pass, stand in this object's memory until the next pass.
 
         Args:
             embedded: Words, shape (T, N, D).
             weights: The layer's.
         """
-        self._words = len(embedded)
         self._project(embedded, weights)
         from_hidden = _with_gate_g_doubled(weights.from_hidden).t()
         addcmul, add, minus_written = torch.addcmul, torch.add, self._scratch
-        for word in self._by_word[: self._words]:
+        for word in self._by_word():
             gates, gate_i, gate_f, gate_s, gate_o, squashed, cell, next_cell, hidden, next_hidden = word
             gates.addmm_(hidden, from_hidden).sigmoid_()
             addcmul(gate_i, gate_i, gate_s, value=-2, out=minus_written)  # -i * g
             addcmul(minus_written, gate_f, cell, out=next_cell)
             add(next_cell, next_cell, out=squashed).sigmoid_()
             addcmul(gate_o, gate_o, squashed, value=-2, out=next_hidden)  # o * tanh(c)
-        return self._hidden[1 : self._words + 1]
+        return self._hidden[1:]
 
     def gate_gradients(self, hidden_gradients: Tensor, from_hidden: Tensor) -> Tensor:
         """Return gradients at the gates before their activation, shape (T, N, 4H), after a forward pass.
@@ -90,12 +81,11 @@ class Recurrence:
                 zero at padding on the right, and so is what is returned.
             from_hidden: Weights (4H, H).
         """
-        backward = self._backward
-        backward.arriving[: self._words] = hidden_gradients
+        backward = _Backward(self._gates, hidden_gradients)
         self._set_factors(backward)
         cell, later = self._scratch.zero_(), None
         cell_of_gates = cell.unsqueeze(1)
-        for word in reversed(backward.by_word[: self._words]):
+        for word in reversed(backward.by_word):
             gradients, to_cell, to_hidden, slopes, forgets, arriving = word
             if later is not None:
                 arriving.addmm_(later, from_hidden)
@@ -104,50 +94,46 @@ class Recurrence:
             to_hidden.mul_(arriving)
             cell.mul_(forgets)
             later = gradients
-        return backward.gradients[: self._words].flatten(2)
+        return backward.gradients.flatten(2)
 
     def _project(self, embedded: Tensor, weights: LstmWeights) -> None:
         """Set what the words alone put into the gates, that of gate g twofold."""
-        gates = self._gates[: self._words]
-        words, into = embedded.flatten(0, 1), gates.view(-1, len(weights.bias))
+        words, into = embedded.flatten(0, 1), self._gates.view(-1, len(weights.bias))
         for some, of_some in zip(torch.split(words, ROWS_AT_ONCE), torch.split(into, ROWS_AT_ONCE), strict=True):
             torch.addmm(weights.bias, some, weights.from_words.t(), out=of_some)
-        gates[:, :, 2].mul_(2)
+        self._gates[:, :, 2].mul_(2)
 
     def _set_factors(self, into: _Backward) -> None:
         """Set derivatives by each gate's argument, of -c by i, f and g, of the hidden state by o; and cells' slopes."""
-        words = slice(self._words)
-        gates, squashed, slopes = self._gates[words], self._squashed[words], into.cell_slopes[words]
-        (gate_i, _, gate_s, gate_o), factors = gates.unbind(2), into.gradients[words]
-        torch.addcmul(gates, gates, gates, value=-1, out=factors)
-        by_i, by_f, by_g, by_o = factors.unbind(2)
+        gates, squashed = self._gates, self._squashed
+        gate_i, _, gate_s, gate_o = gates.unbind(2)
+        torch.addcmul(gates, gates, gates, value=-1, out=into.gradients)
+        by_i, by_f, by_g, by_o = into.gradients.unbind(2)
         by_i.addcmul_(by_i, gate_s, value=-2)
-        by_f.mul_(self._cells[words])
+        by_f.mul_(self._cells[:-1])
         by_g.mul_(gate_i).mul_(-4)
         by_o.addcmul_(by_o, squashed, value=-2)
-        torch.addcmul(squashed, squashed, squashed, value=-1, out=slopes).mul_(gate_o).mul_(-4)
+        torch.addcmul(squashed, squashed, squashed, value=-1, out=into.cell_slopes).mul_(gate_o).mul_(-4)
 
-    def _views(self) -> list[tuple[Tensor, ...]]:
+    def _by_word(self) -> list[tuple[Tensor, ...]]:
         cells, hidden = self._cells.unbind(), self._hidden.unbind()
         gates = (self._gates.flatten(2), *self._gates.unbind(2))
         states = (cells[:-1], cells[1:], hidden[:-1], hidden[1:])
         return list(zip(*(gate.unbind() for gate in gates), self._squashed.unbind(), *states, strict=True))
 
-    @cached_property
-    def _backward(self) -> _Backward:
-        return _Backward(self._gates)
-
 
 class _Backward:
     """Memory of the backward pass: not needed as long as batches only go forward."""
 
-    def __init__(self, gates: Tensor) -> None:
+    def __init__(self, gates: Tensor, hidden_gradients: Tensor) -> None:
         words, calls, _, units = gates.shape
         self.gradients = torch.empty_like(gates)  # factors at first: the loop turns them into gradients
         self.cell_slopes = torch.empty(words, calls, units)  # derivative of each hidden state by its -c
-        self.arriving = torch.empty(words, calls, units)  # gradients at the hidden states
+        arriving = hidden_gradients.clone(
+            memory_format=torch.contiguous_format
+        )  # the loop adds what comes through later words
         of_gates = (self.gradients.flatten(2), self.gradients[:, :, :3], self.gradients[:, :, 3])
-        others = (self.cell_slopes, gates[:, :, 1], self.arriving)
+        others = (self.cell_slopes, gates[:, :, 1], arriving)
         self.by_word = list(zip(*(of.unbind() for of in (*of_gates, *others)), strict=True))
 
 

@@ -17,7 +17,6 @@ from fl_server.aggregation import UpdateSum
 from fl_server.collecting import Clock, Replies, Waiting, fold_replies
 from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters
-from models.detector.plain_classifier import KeptMemory
 from models.domain.privacy import PersonPrivacy
 from models.domain.round import ReplyFate
 from models.domain.training import LocalTask
@@ -78,7 +77,7 @@ def build_app(ledgers: Path) -> ClientApp:
     """Return the devices' ClientApp as a run has it; this process trains on one thread from now on."""
     torch.set_num_threads(1)
     guard = simulation_guard(LedgerStore(ledgers, at_once=False))
-    return build_client_app(labelled_calls().__getitem__, guard, KeptMemory())
+    return build_client_app(labelled_calls().__getitem__, guard)
 
 
 class Rounds:
@@ -105,11 +104,11 @@ def measure() -> list[Row]:
     """Return one row: a round's devices a second."""
     with tempfile.TemporaryDirectory() as folder:
         rounds = Rounds(InProcessGrid(build_app(Path(folder) / "devices.sqlite3"), COHORT))
-        calls, model, memory = labelled_calls(), read_parameters(Classifier(DIMENSIONS)), KeptMemory()
+        calls, model = labelled_calls(), read_parameters(Classifier(DIMENSIONS))
 
         def bare_training() -> None:
             for device in range(COHORT):
-                train_on_device(model, calls[device], TASK, device, memory)
+                train_on_device(model, calls[device], TASK, device)
 
         whole, bare = median_pair(rounds.run, bare_training, SECONDS, LEAST_TURNS, MOST_TURNS)
     return [row(whole, "the bare training steps, one core", bare)]

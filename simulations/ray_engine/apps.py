@@ -19,9 +19,8 @@ from models.detector.detector import TrainedDetector
 from models.durable_file import write_durably
 from models.errors import HearsayError
 from simulations.data import gather_calls
-from simulations.devices import device_world
 from simulations.federating import WatchedFederation, drop_out
-from simulations.field import Field, lay_field
+from simulations.field import Field, device_world, lay_field
 from simulations.ray_engine.numbered_grid import NORM, NUMBER, NumberedGrid
 from simulations.scenarios import drift_named
 from simulations.settings import RunSettings

@@ -61,9 +61,9 @@ def test_a_training_is_charged_before_it_runs(monkeypatch):
     store, charged = LedgerStore(IN_MEMORY, at_once=False), []
     honest = client_app.train_on_device
 
-    def train(model, calls, task, device, memory):
+    def train(model, calls, task, device):
         charged.append(store.ledger_of(device).rounds(release=0))
-        return honest(model, calls, task, device, memory)
+        return honest(model, calls, task, device)
 
     monkeypatch.setattr(client_app, "train_on_device", train)
     grid = InProcessGrid(build_client_app(lambda _device: some_calls(3), simulation_guard(store)), 1)

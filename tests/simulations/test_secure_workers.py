@@ -6,6 +6,7 @@ import pickle
 from functools import partial
 
 import numpy as np
+import torch
 from flwr.clientapp import ClientApp
 
 from fl_client.guard import simulation_guard
@@ -22,6 +23,7 @@ from tests.small_federation import DEVICES, calls_of, start_parameters
 
 
 def build_app(enrolment: SimulatedEnrolment) -> ClientApp:
+    torch.set_num_threads(1)  # as in every simulated world: another number of threads may round otherwise
     return build_secure_client_app(calls_of, simulation_guard(), enrolment.credentials_of)
 
 

@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.detector.classifier import Classifier
 from models.detector.parameters import read_parameters
-from models.detector.plain_classifier import KeptMemory, PlainClassifier
+from models.detector.plain_classifier import PlainClassifier
 from models.errors import ModelFileError
 
 RATE, VISHING_WEIGHT = 0.5, 2.0
@@ -20,7 +20,7 @@ def random_batch(calls: int, words: int, dimensions: int):
     lengths = torch.randint(1, words + 1, (calls,), generator=generator)
     embedded = torch.randn(calls, words, dimensions, generator=generator)
     embedded[torch.arange(words).unsqueeze(0) >= lengths.unsqueeze(1)] = 0
-    return embedded, lengths, torch.arange(calls) % 2 * 1.0
+    return embedded, lengths, np.arange(calls, dtype=np.float32) % 2
 
 
 def calls_of(embedded, lengths) -> list[np.ndarray]:
@@ -31,12 +31,14 @@ def calls_of(embedded, lengths) -> list[np.ndarray]:
 def step_of_torch(network: Classifier, embedded, lengths, labels) -> None:
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE)
     logits, _ = network(embedded, lengths)
-    binary_cross_entropy_with_logits(logits, labels, pos_weight=torch.tensor(VISHING_WEIGHT)).backward()
+    binary_cross_entropy_with_logits(
+        logits, torch.from_numpy(labels), pos_weight=torch.tensor(VISHING_WEIGHT)
+    ).backward()
     optimizer.step()
     optimizer.zero_grad()
 
 
-@pytest.mark.parametrize(("calls", "words", "dimensions"), [(1, 1, 3), (8, 51, 64), (11, 20, 300)])
+@pytest.mark.parametrize(("calls", "words", "dimensions"), [(1, 1, 3), (8, 51, 64), (11, 20, 300), (70, 9, 8)])
 def test_after_ten_steps_the_weights_are_those_of_torch(calls, words, dimensions):
     torch.manual_seed(1)
     network, batch = Classifier(dimensions), random_batch(calls, words, dimensions)
@@ -58,16 +60,19 @@ def test_the_given_parameters_stay_as_they_are():
     assert all(np.array_equal(parameters[name], kept[name]) for name in kept)
 
 
-def test_memory_that_is_kept_between_devices_changes_no_bit():
-    """More sizes of batches than are kept, long ones before short ones: nothing of an earlier device is left."""
-    parameters, kept = read_parameters(Classifier(3)), KeptMemory(batches=2)
-    for calls, words in ((4, 40), (4, 5), (2, 33), (3, 17), (4, 31), (4, 40)):
-        embedded, lengths, labels = random_batch(calls, words, 3)
-        alone, after_others = PlainClassifier(parameters, 3), PlainClassifier(parameters, 3, kept)
-        for classifier in (alone, after_others):
-            for _ in range(2):
-                classifier.step(calls_of(embedded, lengths), labels, VISHING_WEIGHT, RATE)
-        assert torch.equal(alone.update, after_others.update)
+def test_a_call_that_is_trained_on_alone_gets_its_share_of_a_batch_whatever_the_others_lengths_are():
+    """Longer calls pad it and an odd batch is filled up: neither adds to its gradient."""
+    parameters = read_parameters(Classifier(3))
+    embedded, lengths, labels = random_batch(5, 40, 3)
+    together, alone = PlainClassifier(parameters, 3), np.zeros_like(PlainClassifier(parameters, 3).update)
+    calls = calls_of(embedded, lengths)
+    together.step(calls, labels, VISHING_WEIGHT, RATE)
+    for call, label in zip(calls, labels, strict=True):
+        one = PlainClassifier(parameters, 3)
+        one.step([call], np.array([label]), VISHING_WEIGHT, RATE)
+        alone += one.update / len(calls)
+    assert len(set(map(len, calls))) > 2
+    assert float(np.abs(together.update - alone).max()) < 1e-7
 
 
 @pytest.mark.parametrize("dimensions", [2, 4])

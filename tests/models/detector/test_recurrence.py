@@ -83,21 +83,6 @@ def test_a_word_changes_no_state_before_it():
     assert not torch.equal(before[4:], after[4:])
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.integers(0, 6), min_size=2, max_size=5))
-def test_earlier_passes_in_the_same_memory_change_no_bit_of_a_later_one(words_of_passes):
-    """Longer, shorter and empty calls before it, too: simulated devices train one after the other in one memory."""
-    _, weights, embedded = made(3, 6)
-    arriving, shared = torch.randn(6, 3, UNITS), Recurrence(6, 3, UNITS)
-    for words in words_of_passes:
-        fresh = Recurrence(words, 3, UNITS)
-        states = [each.run_forward(embedded[6 - words :], weights).clone() for each in (shared, fresh)]
-        gradients = [each.gate_gradients(arriving[:words], weights.from_hidden) for each in (shared, fresh)]
-        assert torch.equal(*states)
-        assert torch.equal(*gradients)
-        assert torch.equal(shared.hidden_before, fresh.hidden_before)
-
-
 @pytest.mark.parametrize(("calls", "words"), [(0, 4), (0, 0), (2, 0)])
 def test_no_call_and_no_word_have_shapes_too(calls, words):
     _, weights, embedded = made(calls, words)

@@ -13,9 +13,8 @@ from models.detector.detector import TrainedDetector
 from models.domain.privacy import PrivacyMode
 from models.errors import UnreachableError
 from simulations.data import gather_calls
-from simulations.devices import device_world
 from simulations.federating import WatchedFederation, drop_out
-from simulations.field import Field, lay_field
+from simulations.field import Field, device_world, lay_field
 from simulations.grid import InProcessGrid
 from simulations.ray_engine.apps import FAILURE
 from simulations.ray_engine.engine import EngineError, require_finished, run_on_ray
