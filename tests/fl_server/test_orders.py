@@ -102,15 +102,17 @@ def test_a_rollback_is_the_old_files_under_a_new_version_and_a_device_gets_them(
 def test_a_device_outside_the_share_that_was_ordered_keeps_what_it_has(publisher: Publisher, tmp_path: Path) -> None:
     place(publisher, "1", SetRollout(2, 50, seen(publisher)))
     carry_out(publisher)
-    got = []
+    got: set[int] = set()
     with serving(publisher.registry) as url:
-        for number in range(12):
+        for number in range(64):  # a coin each: they all fall alike once in 2**63 runs
             device = tmp_path / str(number)
             trust_root(device, publisher.root)
             installed = update_release(device, url, lambda _: None).installed
             assert installed is not None
-            got.append(installed.version)
-    assert set(got) == {1, 2}  # all alike once in 2048 runs
+            got.add(installed.version)
+            if len(got) > 1:
+                break
+    assert got == {1, 2}
 
 
 def test_orders_given_under_other_releases_are_refused(publisher: Publisher) -> None:
