@@ -102,7 +102,7 @@ def pseudonymise(options: argparse.Namespace) -> None:
     """Mask the calls of a file and put pseudonyms in place of their ids."""
     from models.corpus.pseudonymisation import pseudonymise_file
 
-    key = options.key or options.calls.with_name(f"{options.calls.name}.pseudonym-key")
+    key = options.key or options.calls.parent / f"{options.calls.name}.pseudonym-key"
     with _progress_bar() as bar:
         task = bar.add_task("masking", loss="")
 
