@@ -143,9 +143,10 @@ export class Detector {
   }
 
   async #checkGraph() {
-    let found;
+    let found, once, twice;
     try {
-      ({ found } = await this.#feed([[PADDING]], [PADDING], this.firstState()));
+      ({ found, state: once } = await this.#feed([[PADDING]], [PADDING], this.firstState()));
+      ({ state: twice } = await this.#feed([[PADDING, PADDING]], [PADDING, PADDING], this.firstState()));
     } catch {
       throw new ReleaseError("the graph's inputs or outputs are not those of its metadata");
     }
@@ -159,6 +160,9 @@ export class Detector {
       throw new ReleaseError("the metadata makes other n-grams of words than the graph's table was trained on");
     }
     if (found.zero_if_finite.data[0] !== 0) throw new ReleaseError("the graph holds a number that is not finite");
+    if (STATE.some((name) => once[name].data.join() !== twice[name].data.join())) {
+      throw new ReleaseError("the padding's row of a table is not zero");
+    }
   }
 }
 

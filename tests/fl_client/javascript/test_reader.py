@@ -20,6 +20,7 @@ from fl_client.releases import RELEASED_FILES
 from models.detector.decision import decide
 from models.detector.onnx_contract import FORMAT, OPSET, STATE, ModelVariant
 from models.detector.runtime import OnnxDetector
+from tests.models.detector.test_bad_release import constant, spoil, with_one
 from tests.simulations.report.chromium import CHROMIUM, open_page
 from tests.vectors.make import RELEASE, VECTORS
 
@@ -78,11 +79,24 @@ def check(told: dict[str, Any]) -> None:
 @pytest.mark.skipif(NODE is None, reason="Node is not installed")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_node_gives_the_golden_scores_and_refuses_damaged_releases(packages: Path, variant: ModelVariant) -> None:
-    ort = packages / "onnxruntime-node/dist/index.js"
-    command = [str(NODE), str(HERE / "node.mjs"), str(READER / "hearsay.mjs"), str(ort), str(RELEASE), variant]
-    done = subprocess.run([*command, str(VECTORS)], capture_output=True, text=True, check=False, timeout=120)
+    done = run_node(packages, RELEASE, variant)
     assert done.returncode == 0, done.stderr
     check(json.loads(done.stdout))
+
+
+@pytest.mark.skipif(NODE is None, reason="Node is not installed")
+@pytest.mark.parametrize("table", ["table", "bag_table"])
+def test_node_refuses_padding_that_is_not_zero(packages: Path, tmp_path: Path, table: str) -> None:
+    shutil.copytree(RELEASE, tmp_path, dirs_exist_ok=True)
+    spoil(tmp_path, lambda model, _: constant(model, table, with_one(0, 1)))
+    done = run_node(packages, tmp_path, ModelVariant.INT8)
+    assert "ReleaseError: the padding's row" in done.stderr
+
+
+def run_node(packages: Path, release: Path, variant: ModelVariant) -> subprocess.CompletedProcess[str]:
+    ort = packages / "onnxruntime-node/dist/index.js"
+    command = [str(NODE), str(HERE / "node.mjs"), str(READER / "hearsay.mjs"), str(ort), str(release), variant]
+    return subprocess.run([*command, str(VECTORS)], capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
