@@ -7,6 +7,7 @@ const OPSET = 17;
 const STATE = ["h", "c", "attention", "pooled", "bag"];
 const NOTHING_HEARD = -1e9;
 const EVEN_SCORE = 0.5;
+const FEWEST_WORDS = 5;
 const LARGEST_LOGIT = 30;
 const WORDS_AT_ONCE = 256;
 const PADDING = 0;
@@ -197,8 +198,9 @@ export class Listener {
     return 1 / (1 + Math.exp(-Math.min(Math.max(scaled, -LARGEST_LOGIT), LARGEST_LOGIT)));
   }
 
-  /** The verdict on all that was heard. */
+  /** The verdict on all that was heard; nobody is warned before FEWEST_WORDS were. */
   get verdict() {
+    if (this.#energies.length < FEWEST_WORDS) return "normal";
     return decide(this.score, this.#detector.metadata.thresholds);
   }
 
