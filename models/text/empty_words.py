@@ -41,7 +41,8 @@ def stem_of(word: str) -> str:
     The polite 요 may stand behind another one: 대출은요.
     """
     stem = _without_particle(word)
-    return _without_particle(stem) if stem + _POLITE == word and stem not in _EMPTY else stem
+    polite = word[len(stem) :] == _POLITE
+    return _without_particle(stem) if polite and stem not in _EMPTY else stem
 
 
 def _without_particle(word: str) -> str:
