@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fl_client.observation import CallObservation
-from models.detector.decision import decide
+from models.detector.decision import FEWEST_WORDS, decide
 from models.detector.evidence import Evidence, EvidenceFinder
 from models.detector.explanation import Explainer, Finding, TemplateExplainer
 from models.detector.key_tokens import select_key_tokens
@@ -68,10 +68,12 @@ class CallJudge:
     def judge(self, seconds: float) -> Judgement:
         """Return what is to be said of everything heard so far.
 
-        Before the first word the score is even, which no release's thresholds warn of.
+        Before the first word the score is even, which no release's thresholds warn of. Nor is anybody warned before
+        `FEWEST_WORDS` were heard, whatever they score.
         """
         score = self._listener.score
-        verdict = decide(score, self._card.thresholds)
+        enough = len(self._words) >= FEWEST_WORDS
+        verdict = decide(score, self._card.thresholds) if enough else Verdict.NORMAL
         tokens = select_key_tokens(self._words, self._listener.attention)
         reason = self._explainer.explain(Finding(verdict, tokens, self._evidence.found, self._words))
         return Judgement(seconds, score, verdict, tokens, reason)

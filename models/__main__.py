@@ -48,6 +48,12 @@ def _at_least_two(text: str) -> int:
     return int(text)
 
 
+def _text(text: str) -> str:
+    if not text.isprintable():  # bytes that are no UTF-8 come as lone surrogates, which no file of ours can hold
+        raise argparse.ArgumentTypeError("expected one line of text in UTF-8")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models", description="The detector, in one place.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -98,7 +104,7 @@ def _add_pseudonymise(commands: Any) -> None:
     parser.add_argument(
         "--key", type=Path, metavar="FILE", help="made where it isn't there (default: IN.pseudonym-key)"
     )
-    parser.add_argument("--purpose", help="what the calls are to be used for; goes into the report")
+    parser.add_argument("--purpose", type=_text, help="what the calls are to be used for; goes into the report")
 
 
 def _add_corpus(commands: Any) -> None:

@@ -6,7 +6,7 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,12 @@ from rich.table import Column, Table
 
 from models.command import console, print_json
 from models.corpus.generator import SOURCE, generate_calls
-from models.corpus.reader import read_calls, write_calls
+from models.corpus.reader import call_lines, read_calls
 from models.detector.decision import decide
 from models.detector.model_file import make_directory, write_bytes
 from models.domain.call import Call
 from models.domain.release import Thresholds
-from models.errors import BadInputError
+from models.errors import BadInputError, UsageError
 from models.text.clean import split_words
 from models.text.ngrams import NgramScheme
 
@@ -77,6 +77,8 @@ def evaluate(options: argparse.Namespace) -> None:
     from models.detector.evaluation import evaluate as evaluate_windows
     from models.detector.model_directory import open_detector
 
+    if options.scores:
+        _keep_apart(options.scores, map(Path, options.calls))
     detector = open_detector(options.model)
     calls = _gather_calls(options.calls, options.synthetic, options.seed)
     scores = {seconds: detector.score(calls, seconds) for seconds in options.seconds}
@@ -94,6 +96,7 @@ def export(options: argparse.Namespace) -> None:
     from models.detector.detector import TrainedDetector
     from models.detector.export import export_detector
 
+    _keep_apart(options.out, [options.model])
     for path in export_detector(TrainedDetector.load(options.model), options.out, dynamic=options.dynamic):
         console.print(f"{path}  {path.stat().st_size:,} bytes", markup=False, soft_wrap=True)
 
@@ -102,7 +105,7 @@ def pseudonymise(options: argparse.Namespace) -> None:
     """Mask the calls of a file and put pseudonyms in place of their ids."""
     from models.corpus.pseudonymisation import pseudonymise_file
 
-    key = options.key or options.calls.with_name(f"{options.calls.name}.pseudonym-key")
+    key = options.key or options.calls.parent / f"{options.calls.name}.pseudonym-key"
     with _progress_bar() as bar:
         task = bar.add_task("masking", loss="")
 
@@ -178,11 +181,18 @@ def counterfactual(options: argparse.Namespace) -> None:
     """Write calls with one thing changed that must not change a verdict."""
     from models.corpus.counterfactual import choose_hard, fit_strengths, make_counterfactuals
 
+    _keep_apart(options.target, [options.source])
     calls = read_calls(options.source)
     made = make_counterfactuals(calls, choose_hard(calls, options.hard), fit_strengths(calls), options.seed)
-    write_calls(options.target, [each.call for each in made])
+    write_bytes(options.target, call_lines(each.call for each in made).encode())
     counts = Counter(each.change for each in made)
     console.print(", ".join(f"{change}: {count}" for change, count in counts.items()), markup=False)
+
+
+def _keep_apart(target: Path, sources: Iterable[Path]) -> None:
+    """Refuse to write over what the command reads: a user's only copy, perhaps."""
+    if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
+        raise UsageError(f"{target}: is read by this command, so it can't be written to")
 
 
 def _gather_calls(names: Sequence[str], synthetic: int, seed: int) -> list[Call]:

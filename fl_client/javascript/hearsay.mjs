@@ -7,6 +7,7 @@ const OPSET = 17;
 const STATE = ["h", "c", "attention", "pooled", "bag"];
 const NOTHING_HEARD = -1e9;
 const EVEN_SCORE = 0.5;
+const FEWEST_WORDS = 5;
 const LARGEST_LOGIT = 30;
 const WORDS_AT_ONCE = 256;
 const PADDING = 0;
@@ -143,9 +144,10 @@ export class Detector {
   }
 
   async #checkGraph() {
-    let found;
+    let found, once, twice;
     try {
-      ({ found } = await this.#feed([[PADDING]], [PADDING], this.firstState()));
+      ({ found, state: once } = await this.#feed([[PADDING]], [PADDING], this.firstState()));
+      ({ state: twice } = await this.#feed([[PADDING, PADDING]], [PADDING, PADDING], this.firstState()));
     } catch {
       throw new ReleaseError("the graph's inputs or outputs are not those of its metadata");
     }
@@ -159,6 +161,9 @@ export class Detector {
       throw new ReleaseError("the metadata makes other n-grams of words than the graph's table was trained on");
     }
     if (found.zero_if_finite.data[0] !== 0) throw new ReleaseError("the graph holds a number that is not finite");
+    if (STATE.some((name) => once[name].data.join() !== twice[name].data.join())) {
+      throw new ReleaseError("the padding's row of a table is not zero");
+    }
   }
 }
 
@@ -193,8 +198,9 @@ export class Listener {
     return 1 / (1 + Math.exp(-Math.min(Math.max(scaled, -LARGEST_LOGIT), LARGEST_LOGIT)));
   }
 
-  /** The verdict on all that was heard. */
+  /** The verdict on all that was heard; nobody is warned before FEWEST_WORDS were. */
   get verdict() {
+    if (this.#energies.length < FEWEST_WORDS) return "normal";
     return decide(this.score, this.#detector.metadata.thresholds);
   }
 

@@ -14,6 +14,8 @@ from typing import Any
 SEAM = "\ue010"
 """Private-use character between the segments of a call, so that what two segments share is found; never in a result."""
 
+LINE_START = rf"(?:(?<=\n)|(?<={SEAM})|^)"
+
 _FILE = Path(__file__).parent / "identifiers.toml"
 
 

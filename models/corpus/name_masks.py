@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from models.corpus.masks import SEAM, Identifier, Masker, one_of, read_identifiers
+from models.corpus.masks import LINE_START, SEAM, Identifier, Masker, one_of, read_identifiers
 
 _TABLE = read_identifiers()["names"]
 _NOT_NAMES = frozenset(_TABLE["not_names"])
@@ -12,6 +12,14 @@ _NOT_NAME_ENDS = tuple(_TABLE["not_name_ends"])
 _LAST_PARTICLE = tuple("이가은는을를도만의와과에로")
 
 _SHORT_NAME = 2
+
+_FINALS = {"ㄴ": 4, "ㅂ": 17}
+"""Places of consonants among the 28 that a syllable may end in (Unicode, 3.12, Hangul syllable composition)."""
+
+
+def _with_final(syllables: list[str], final: str) -> str:
+    return "".join(chr(ord(syllable) + _FINALS[final]) for syllable in syllables)
+
 
 _START = r"(?<![가-힣0-9<])"
 _LONG = one_of(_TABLE["long_surnames"])
@@ -26,9 +34,18 @@ _TITLE = rf"(?:{one_of(_TABLE['titles_after'])})"
 _BEFORE = one_of(_TABLE["titles_before"])
 _BEFORE_OWN = one_of([*_TABLE["titles_before"], *_TABLE["introductions"]])
 
+# Names whose last vowel an ending joins: 김철숩니다, 김철순데요. Not 이 and 하, in which verbs end: 신고합니다.
+_OPEN = [syllable for syllable in _TABLE["given"] if syllable not in "이하" and not (ord(syllable) - ord("가")) % 28]
+_JOINED = (
+    rf"[{_TABLE['surnames']}]{_GIVEN}"
+    rf"(?:[{_with_final(_OPEN, 'ㅂ')}](?=니다)|[{_with_final(_OPEN, 'ㄴ')}](?=데요?(?![가-힣])))"
+)
+
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
+        rf"({LINE_START}[ \t]*)({_FULL})(?=\s?[:>])",
+        rf"({_START}(?:{_BEFORE_OWN}){_GAP})({_JOINED})",
         rf"()({_START}{_FULL})(?=(?:{_GAP})?(?:{_TITLE}|{_ADDRESSED}))",
         rf"()({_START}{_SHORT})(?=(?:{_GAP})?(?:{_TITLE}님?{_PARTICLE}?(?![가-힣])|{_ADDRESSED}))",
         rf"({_START}(?:{_BEFORE}){_GAP})({_FULL})(?={_PARTICLE}?(?![가-힣]))",
@@ -40,9 +57,16 @@ _PATTERNS = tuple(
 _RARE = rf"[{_TABLE['surnames']}][가-힣]{{2}}"
 # A recogniser's spacing: 김 철수 고객님, 김 민 수 씨.
 _SPACED = rf"[{_TABLE['surnames']}]\s{_GIVEN}\s?{_GIVEN}"
+_LATIN = r"[A-Za-z]{2,20}(?:\s[A-Za-z]{2,20}){0,2}"
 _UNCERTAIN = (
-    re.compile(rf"{_START}({_RARE})(?={_GAP}(?:씨|님)(?![가-힣])|(?:이라고|라고)(?![가-힣]))"),
+    re.compile(rf"{_START}({_RARE})(?={_GAP}님(?![가-힣])|(?:이라고|라고)(?![가-힣]))"),
+    re.compile(rf"{_START}([가-힣]{{2,6}})(?=\s씨(?![가-힣]))"),
     re.compile(rf"{_START}({_SPACED})(?=\s?(?:{_TITLE}|{_ADDRESSED}|{_NAMED}))"),
+    re.compile(rf"(?<![A-Za-z])({_LATIN})(?=\s?(?:씨|님|고객)(?![A-Za-z]))"),
+    re.compile(rf"{_START}({_JOINED})"),
+    # Somebody answers with a name alone, or spells it: 김 철 자 수 자요.
+    re.compile(rf"^(?:네|예|아|어)?\s?({_FULL})$"),
+    re.compile(rf"{_START}([{_TABLE['surnames']}]\s?{_GIVEN}\s?자\s?{_GIVEN}\s?자)"),
 )
 
 

@@ -9,8 +9,6 @@ from models.corpus.masks import SEAM, Identifier, Masker, one_of, read_identifie
 LONGEST_LEFT = 6
 """Digits in a row that stay in a masked text, whatever stands between them; amounts of money may be longer."""
 
-_FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)}
-
 _TABLE = read_identifiers()["numbers"]
 _COUNTED: list[str] = _TABLE["counted"]
 _VALUES = dict(zip("공영일이삼사오육륙칠팔구", "001234566789", strict=True)) | {
@@ -19,17 +17,23 @@ _VALUES = dict(zip("공영일이삼사오육륙칠팔구", "001234566789", stric
 
 # x and stars stand for digits that somebody hid: 940101-1******.
 _DIGITS = r"(?:[0-9]|(?<=[0-9\-*●×])[*●×]|(?<=[0-9\-*xX])[xX](?![A-WYZa-wyz]))+"
+_SIGNS = rf"(?:[{_TABLE['syllables']}]|{one_of(_COUNTED)})"
 _ENDS = rf"(?=$|[^가-힣]|(?:{one_of(_TABLE['endings'])})(?![가-힣])|(?:{one_of(_TABLE['joints'])}))"
-_READ_OUT = rf"(?<![가-힣0-9])(?:[{_TABLE['syllables']}]|{one_of(_COUNTED)})+{_ENDS}"
+# A mask may be followed by 이고요, which is no two.
+_READ_OUT = rf"(?<![가-힣0-9])(?<![가-힣]>){_SIGNS}+{_ENDS}"
 _SAID_BETWEEN = rf"(?<![가-힣])(?:{one_of(_TABLE['words_between'])})(?![가-힣])"
-_SEPARATORS = r"\s\-‐‑‒–—−－ㅡ.,·/_()~\u200b-\u200d\u2060\ufeff\u00ad"
-_BETWEEN = rf"(?:[{_SEPARATORS}{SEAM}]|{one_of(_TABLE['joints'])}|{_SAID_BETWEEN})"
+_ENDS_PART = rf"(?<=[0-9{''.join(word[-1] for word in _VALUES)}])(?:{one_of(_TABLE['after_parts'])})(?![가-힣])"
+# As many separators as there are count as one; possessive, so that no way of cutting them up is tried again.
+_SEPARATORS = rf"[\s\-‐‑‒–—−ㅡ.,…·/_()\[\]+~{SEAM}]++"
+_BETWEEN = rf"(?:{_SEPARATORS}|{one_of(_TABLE['joints'])}|{_ENDS_PART}|{_SAID_BETWEEN})"
 _PART = rf"(?:{_DIGITS}|{_READ_OUT})"
-_AFTER_JOINT = rf"(?:{_DIGITS}|(?<=에|시|의|픈)(?:[{_TABLE['syllables']}]|{one_of(_COUNTED)})+{_ENDS}|{_READ_OUT})"
+_AFTER_JOINT = rf"(?:{_DIGITS}|(?<=에|시|의|픈){_SIGNS}+{_ENDS}|{_READ_OUT})"
 _NUMBER = re.compile(rf"{_PART}(?:{_BETWEEN}{{0,8}}{_AFTER_JOINT})*")
 
 _SIGN = re.compile(rf"[0-9*●×xX]|{one_of([*_VALUES])}")
-_AMOUNT = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,9}")
+# Recognisers write 30 45,210원 for 삼십 만 사만 오천..., and people say 2000~3000만 원.
+_AMOUNT = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,9}|[1-9]\d{0,2}\s\d{1,3}(?:,\d{3}|\d{0,3})")
+_AMOUNT_IN_LARGE_UNITS = re.compile(r"[\d,]{1,6}|[1-9]\d{0,3}\s?~\s?[1-9]\d{0,3}")
 _ONTO_MONEY = rf"(?:{one_of(_TABLE['after_money'])})?(?![가-힣])"
 # A unit is a word of its own, or 원 written onto its number: 1234567 불러 주세요 and 1234567 원래 hold no money.
 _UNIT = re.compile(rf"원(?![래인칙본])|\s?(?:원|달러|불|엔|위안|유로){_ONTO_MONEY}")
@@ -41,7 +45,7 @@ _FEWEST_TO_CHECK = 4
 
 _SHAPES = (
     (Identifier.RESIDENT, re.compile(r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[1-8](?:[\d*]{6})?")),
-    (Identifier.PHONE, re.compile(r"(?:(?:82|0)?1[016-9]|0(?:2|[3-6][1-5]|70|50\d))[\d*]{7,8}|1[5-9]\d\d[\d*]{4}")),
+    (Identifier.PHONE, re.compile(r"(?:(?:82|0)?1[016-9]|0(?:2|[3-6][1-5]|[78]0|50\d))[\d*]{7,8}|1[568]\d\d[\d*]{4}")),
     (Identifier.CARD, re.compile(r"[\d*]{15,16}")),
     (Identifier.ACCOUNT, re.compile(r"[\d*]{10,14}")),
 )
@@ -51,11 +55,10 @@ _OF_FIXED_LENGTH = (Identifier.RESIDENT, Identifier.PHONE, Identifier.CARD)
 def mask_numbers(text: str, masker: Masker) -> str:
     """Mask every number of more than ``LONGEST_LEFT`` digits: in digits with any separators, read out, or mixed.
 
-    Words of assent between two parts (공일공 네 일이삼사) belong to the number. The kind is told from the digits alone,
-    so it is a good guess and no more. Full-width digits count, and are written as common ones. Amounts (3,000,000원)
-    and dates (2024-03-15) stay.
+    Words of assent between two parts (공일공 네 일이삼사) and the first one's ending (공일공요 일이삼사) belong to it.
+    The kind is told from the digits alone, so it is a good guess and no more. Amounts (3,000,000원) and dates
+    (2024-03-15) stay.
     """
-    text = text.translate(_FULL_WIDTH)
     return _NUMBER.sub(lambda found: _masked(found, text, masker), text)
 
 
@@ -87,8 +90,9 @@ def _digits_of(number: str) -> str:
 
 
 def _is_amount(number: str, after: str) -> bool:
-    unit = _UNIT.match(after) or (len(number) <= LONGEST_LEFT and _LARGE_UNIT.match(after))
-    return bool(unit and _AMOUNT.fullmatch(number))
+    if _LARGE_UNIT.match(after):
+        return _AMOUNT_IN_LARGE_UNITS.fullmatch(number) is not None
+    return bool(_UNIT.match(after) and _AMOUNT.fullmatch(number))
 
 
 def _kind_of(digits: str) -> Identifier:

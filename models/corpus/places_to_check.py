@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
-from models.corpus.masks import read_identifiers
+from models.corpus.masks import MASKED, read_identifiers
 from models.corpus.name_masks import uncertain_names
 from models.corpus.number_masks import numbers_to_check
 from models.domain.call import Call
@@ -54,7 +54,12 @@ def find_places_to_check(call: Call) -> Iterator[PlaceToCheck]:
 
 def _searching(patterns: list[str]) -> Callable[[str], list[tuple[int, int]]]:
     compiled = [re.compile(pattern) for pattern in patterns]
-    return lambda text: [found.span() for found in chain.from_iterable(one.finditer(text) for one in compiled)]
+
+    def find(text: str) -> list[tuple[int, int]]:
+        text = MASKED.sub(lambda mask: " " * len(mask[0]), text)  # <주민번호> speaks of no birth any more
+        return [found.span() for found in chain.from_iterable(one.finditer(text) for one in compiled)]
+
+    return find
 
 
 _SEARCHES: dict[Doubt, Callable[[str], list[tuple[int, int]]]] = {

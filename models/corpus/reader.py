@@ -15,7 +15,7 @@ from models.domain.call import Call, Label, ScamType, Segment
 from models.errors import CallFileError
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_HANGUL = re.compile(r"[가-힣]")
+_HANGUL = re.compile(r"[가-힣\u1100-\u11ff]")
 _LABELS = {0: Label.NORMAL, 1: Label.VISHING, "0": Label.NORMAL, "1": Label.VISHING}
 _CSV_COLUMNS = ("id", "label", "text")
 _LONGEST_CALL_SECONDS = 1e6

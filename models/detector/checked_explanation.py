@@ -21,6 +21,11 @@ _TELLING_PREFIX = 3
 """Words that begin alike for so many letters are taken for forms of one; Korean words change at their ends."""
 
 _HANGUL, _DIGITS, _TITLE = re.compile(r"[가-힣]"), re.compile(r"[0-9]+"), re.compile(r"(씨|님)$")
+_LATIN = re.compile(r"[a-z]")
+_OTHER_LETTERS = re.compile(r"[^\W_0-9A-Za-z가-힣]")
+_READ_OUT = str.maketrans("공영일이삼사오육륙칠팔구", "001234566789")
+_READ_OUT_RUN = re.compile(r"(?<![0-9])[0-9]{3}")
+"""The beginning of a number that tells something, also where one side writes it and the other reads it out."""
 
 
 class CheckedExplainer:
@@ -61,31 +66,38 @@ def repeats_call(reason: str, templates: str, finding: Finding) -> bool:
 
     A word of the call that says something (`meaningful_stem`) is found in any form, also where it stands inside another
     word or is spelled with spaces. What the templates say of the same finding, the names of evidence and the key tokens
-    may be said. It is strict: words that are alike by chance count, too.
+    may be said; words in Latin letters only those. It is strict: words that are alike by chance count, too.
     """
     ours = _words_of([templates, *(kind.name for kind in finding.evidence), *finding.key_tokens])
     ours_stems = {stem_of(word) for word in ours}
     theirs = {stem for word in finding.words if (stem := meaningful_stem(word)) and stem not in ours_stems}
     said = [word for word in _words_of([reason]) if stem_of(word) not in ours_stems]
-    return _holds_number(said, finding.words) or any(_holds(said, _TITLE.sub("", stem)) for stem in theirs)
+    if any(_LATIN.search(word) for word in said) or _holds_number(said, finding.words):
+        return True
+    return any(_holds(said, _TITLE.sub("", stem)) for stem in theirs)
 
 
 def _holds(said: list[str], stem: str) -> bool:
     if len(stem) < _TELLING_PREFIX:
-        return len(stem) > 1 and any(word.startswith(stem) for word in said)
+        # Syllables that stand alone may spell it: 길 동.
+        spelled = "".join(word if len(word) == 1 else f" {word} " for word in said)
+        return len(stem) > 1 and stem in spelled
     return stem in "".join(said) or any(word.startswith(stem[:_TELLING_PREFIX]) for word in said)
 
 
 def _holds_number(said: list[str], heard: Iterable[str]) -> bool:
-    numbers = _DIGITS.findall(" ".join(said))
-    return bool(numbers) and any(number in "".join(heard) for number in numbers)
+    written, reason = "".join(heard), " ".join(said)
+    if any(number in written for number in _DIGITS.findall(reason)):
+        return True
+    read_out = _READ_OUT_RUN.findall(reason.translate(_READ_OUT))
+    return any(beginning in written.translate(_READ_OUT) for beginning in read_out)
 
 
 def _words_of(texts: Iterable[str]) -> list[str]:
-    return [word for text in texts for word in split_words(text)]
+    return [word.casefold() for text in texts for word in split_words(text)]
 
 
 def _is_sayable(reason: str) -> bool:
     letters = sum(map(str.isalpha, reason))
     korean = len(_HANGUL.findall(reason)) >= max(_LEAST_HANGUL * letters, 1)
-    return korean and len(reason) <= LONGEST_REASON and reason.isprintable()
+    return korean and len(reason) <= LONGEST_REASON and reason.isprintable() and not _OTHER_LETTERS.search(reason)

@@ -10,6 +10,9 @@ from models.domain.release import Calibration, Thresholds, Verdict
 EVEN_SCORE = 0.5
 """The score of a call in which nothing was said yet: vishing and normal are equally likely. It never warns."""
 
+FEWEST_WORDS = 5
+"""Words (어절) to be heard before anybody is warned: a greeting alone scores like the many scams that begin so."""
+
 _LARGEST_LOGIT = 30.0
 """Beyond it a score can't be told from 0 or 1 in float32 arithmetic; cutting there keeps it finite."""
 

@@ -14,11 +14,11 @@ from models.detector.classifier import HIDDEN, Classifier
 from models.detector.embedding import NgramEmbedding
 from models.detector.model_file import (
     check_file,
-    make_directory,
     read_arrays,
     read_metadata,
     write_arrays,
     write_metadata,
+    writing_directory,
 )
 from models.detector.ngram_bag import NgramBag
 from models.detector.parameters import Parameters, write_parameters
@@ -100,12 +100,12 @@ class TrainedDetector:
         Raises:
             ModelFileError: The directory can't be made, is read-only or full.
         """
-        make_directory(directory)
-        self.embedding.save(directory / _EMBEDDING)
-        self.bag.save(directory / _BAG)
-        write_arrays(directory / _PARAMETERS, self.parameters)
         metadata = {"format": FORMAT, **self.card.to_json(), "lineage": dict(self.lineage)}
-        write_metadata(directory, metadata, (_EMBEDDING, _BAG, _PARAMETERS))
+        with writing_directory(directory) as folder:
+            self.embedding.save(folder / _EMBEDDING)
+            self.bag.save(folder / _BAG)
+            write_arrays(folder / _PARAMETERS, self.parameters)
+            write_metadata(folder, metadata, (_EMBEDDING, _BAG, _PARAMETERS))
 
     @classmethod
     def load(cls, directory: Path) -> TrainedDetector:

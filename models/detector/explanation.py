@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from models.detector.decision import FEWEST_WORDS
 from models.detector.evidence import Aspect, Evidence
 from models.domain.release import Verdict
 from models.text.particles import Particle, with_particle
@@ -25,6 +26,7 @@ _ADVICE = {
     Verdict.DANGEROUS: "전화를 끊고 공식 대표 번호로 직접 확인하세요.",
 }
 _NOTHING_HEARD = "아직 들린 말이 없어 판단하지 않았습니다."
+_LITTLE_HEARD = "아직 들린 말이 적어 판단하지 않았습니다."
 _NOTHING_FOUND = "보이스피싱에서 흔한 요구나 압박은 들리지 않았습니다."
 _ONLY_THE_FLOW = "말의 흐름이 보이스피싱과 비슷합니다."
 
@@ -69,6 +71,8 @@ class TemplateExplainer:
         """Return the reason for a finding."""
         if not finding.words:
             return _NOTHING_HEARD
+        if len(finding.words) < FEWEST_WORDS and finding.verdict is Verdict.NORMAL:
+            return _LITTLE_HEARD
         if finding.verdict is Verdict.NORMAL:
             return " ".join([_explain_normal(finding.evidence), *_name_tokens(finding.key_tokens)])
         why = [_tell_evidence(finding.evidence), *_name_tokens(finding.key_tokens)]

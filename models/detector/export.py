@@ -18,7 +18,7 @@ from models.detector.card import DetectorCard
 from models.detector.detector import TrainedDetector
 from models.detector.embedded_calls import index_words
 from models.detector.graph import build_graph
-from models.detector.model_file import METADATA, make_directory, model_file_errors, write_bytes, write_metadata
+from models.detector.model_file import METADATA, model_file_errors, write_bytes, write_metadata, writing_directory
 from models.detector.onnx_contract import EXPORTED, FORMAT, OPSET, ModelVariant
 from models.detector.runtime import OnnxDetector
 from models.detector.scoring import score_indexed
@@ -66,18 +66,18 @@ def export_detector(trained: TrainedDetector, directory: Path, *, dynamic: bool 
         ModelFileError: The directory can't be written to.
         ScoresDifferError: A file doesn't give torch's scores; all are written.
     """
-    make_directory(directory)
-    _write_model(directory / ModelVariant.FP32, build_graph(trained, int8=False))
-    _write_model(directory / ModelVariant.INT8, build_graph(trained, int8=True))
-    _write_ort(directory / ModelVariant.INT8, directory / ModelVariant.INT8_ORT)
-    if dynamic:
-        _write_dynamic(directory / ModelVariant.DYNAMIC, build_graph(trained, int8=False))
     variants = [*EXPORTED, ModelVariant.DYNAMIC] if dynamic else list(EXPORTED)
     metadata = {"format": FORMAT, "opset": OPSET, **trained.card.to_json(), "lineage": dict(trained.lineage)}
-    write_metadata(directory, metadata, variants)
+    with writing_directory(directory) as folder:
+        _write_model(folder / ModelVariant.FP32, build_graph(trained, int8=False))
+        _write_model(folder / ModelVariant.INT8, build_graph(trained, int8=True))
+        _write_ort(folder / ModelVariant.INT8, folder / ModelVariant.INT8_ORT)
+        if dynamic:
+            _write_dynamic(folder / ModelVariant.DYNAMIC, build_graph(trained, int8=False))
+        write_metadata(folder, metadata, variants)
+        differences = {variant: _score_difference(trained, folder, variant) for variant in variants}
     files = [*(directory / variant for variant in variants), directory / METADATA]
-    for variant in variants:
-        difference = _score_difference(trained, directory, variant)
+    for variant, difference in differences.items():
         if not difference <= LARGEST_DIFFERENCE[variant]:
             raise ScoresDifferError(variant, difference, files)
     return files

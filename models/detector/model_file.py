@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 import tokenize
 import zipfile
 import zlib
@@ -57,22 +58,49 @@ def make_directory(directory: Path) -> None:
         ModelFileError: It can't be made or written to.
     """
     with model_file_errors(directory):
+        if directory.exists() and not directory.is_dir():
+            raise ModelFileError(f"{directory}: is there and is no folder")
         directory.mkdir(parents=True, exist_ok=True)
         if not os.access(directory, os.W_OK):
             raise ModelFileError(f"{directory}: is read-only")
+
+
+@contextmanager
+def writing_directory(directory: Path) -> Iterator[Path]:
+    """Give a folder to write a detector's files into; at the end they take their places in the directory.
+
+    A full disk, an interruption or a kill before that leaves what was there as it was. The metadata takes its place
+    last: between the first file's and its own, a reader finds files that it doesn't describe, and refuses them.
+
+    Raises:
+        ModelFileError: The directory can't be made or written to, or a file can't be; names where it was to be.
+    """
+    make_directory(directory)
+    with model_file_errors(directory), tempfile.TemporaryDirectory(dir=directory, prefix=".unfinished-") as name:
+        try:
+            yield Path(name)
+        except ModelFileError as error:
+            raise ModelFileError(str(error).replace(name, str(directory))) from error
+        for file in sorted(Path(name).iterdir(), key=lambda file: file.name == METADATA):
+            with model_file_errors(directory / file.name):
+                _put_in_place(file, directory / file.name)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: a full disk leaves the earlier one as it was."""
     unfinished = path.with_name(path.name + ".unfinished")
     with model_file_errors(path):
-        if path.exists() and not path.is_file():
-            raise ModelFileError(f"{path}: is there and is no regular file")  # root could replace a device by renaming
         try:
             unfinished.write_bytes(content)
-            unfinished.replace(path)
+            _put_in_place(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def _put_in_place(file: Path, path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise ModelFileError(f"{path}: is there and is no regular file")  # root could replace a device by renaming
+    file.replace(path)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

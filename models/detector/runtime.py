@@ -102,7 +102,7 @@ class OnnxDetector:
         Raises:
             ModelFileError: A file is missing, damaged or not the one that the metadata describes; or the graph's
                 inputs, outputs, opset, sizes, embedding table or n-grams are not those of the metadata, or it holds a
-                number that is not finite.
+                number that is not finite, or padding that is not zero.
         """
         metadata = read_metadata(directory, FORMAT)
         card = DetectorCard.from_json(metadata)
@@ -197,19 +197,26 @@ class OnnxDetector:
         if any(each.shape != expected[each.name] for each in self.session.get_inputs() if each.name in expected):
             raise ModelFileError(f"the graph's state is not that of {self.card.hidden} hidden units")
         rows = self.card.scheme.buckets + 1
-        shape, scheme, zero = self._look_inside()
+        shape, scheme, zero, *after_one = self._look_inside(paddings=1)
         if shape.tolist() != [rows, self.card.dimensions, rows, rows, 2]:
             raise ModelFileError(f"expected tables of {rows} rows, the embedding's of {self.card.dimensions} numbers")
         if scheme.tolist() != [getattr(self.card.scheme, name) for name in SCHEME_NUMBERS]:
             raise ModelFileError("the metadata makes other n-grams of words than the graph's table was trained on")
         if not np.isfinite(zero):
             raise ModelFileError("the graph holds a number that is not finite")
+        _, _, _, *after_two = self._look_inside(paddings=2)
+        if not all(map(np.array_equal, after_one, after_two)):
+            raise ModelFileError("the padding's row of a table is not zero")
 
-    def _look_inside(self) -> list[NDArray[Any]]:
-        """Return what the graph says of itself: the table's shape, the scheme, and zero if all numbers are finite."""
-        feeds = feed(np.zeros((1, 1, 1), np.int32), np.zeros((1, 1), np.int32), self.silence)
+    def _look_inside(self, paddings: int) -> list[NDArray[Any]]:
+        """Return what the graph says of itself: the table's shape, the scheme, and zero if all numbers are finite.
+
+        Then the state after a word that is nothing but so many paddings.
+        """
+        ids = np.full((1, 1, paddings), PADDING, np.int32)
         try:
-            return list(self.session.run([TABLE_SHAPE, NGRAM_SCHEME, ZERO_IF_FINITE], feeds))
+            outputs = [TABLE_SHAPE, NGRAM_SCHEME, ZERO_IF_FINITE, *NEXT_STATE]
+            return list(self.session.run(outputs, feed(ids, ids[0], self.silence)))
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise ModelFileError("the graph can't be run as its metadata says") from error
 

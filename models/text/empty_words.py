@@ -5,6 +5,7 @@ They are listed in ``empty_words.toml``, written for this project.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -21,6 +22,11 @@ _WORDS = _read_words()
 _DRAWN_OUT, _ENDINGS, _MEANINGFUL_ALONE = (_WORDS.pop(name) for name in ("drawn_out", "endings", "meaningful_alone"))
 _CONJUNCTIONS = _WORDS["conjunctions"]
 _BEGIN_A_SOUND = _DRAWN_OUT | _NO_SYLLABLE
+_POLITE = "요"
+_ANSWERS = _WORDS["answers"] | _WORDS["agreement"]
+_BEGIN_ANSWERS = frozenset(answer[:2] for answer in _ANSWERS)
+_ONLY_ANSWERS = re.compile(rf"(?:{'|'.join(sorted(_ANSWERS, key=len, reverse=True))})+")
+"""Recognisers write them without spaces: 네네, 네맞아요, 그래그래."""
 _EMPTY = frozenset[str]().union(*_WORDS.values())
 _ENDING_SIZES = {
     last: sorted({len(ending) for ending in _ENDINGS if ending[-1] == last}, reverse=True)
@@ -30,7 +36,16 @@ _ENDING_SIZES = {
 
 
 def stem_of(word: str) -> str:
-    """Return a word without the particle at its end, the longest there is, where enough of a word remains."""
+    """Return a word without the particle at its end, the longest there is, where enough of a word remains.
+
+    The polite 요 may stand behind another one: 대출은요.
+    """
+    stem = _without_particle(word)
+    polite = word[len(stem) :] == _POLITE
+    return _without_particle(stem) if polite and stem not in _EMPTY else stem
+
+
+def _without_particle(word: str) -> str:
     for size in _ENDING_SIZES.get(word[-1:], ()):
         if word[-size:] in _ENDINGS:
             stem = word[:-size]
@@ -40,13 +55,16 @@ def stem_of(word: str) -> str:
 
 
 def meaningful_stem(word: str) -> str | None:
-    """Return a word's stem, or None where it says nothing: a particle, an answer, a filler, a cough."""
+    """Return a word's stem in small letters, or None where it says nothing: a particle, an answer, a filler."""
+    word = word.casefold()
     if word in _EMPTY:
         return None
     stem = stem_of(word)
     if len(stem) == 1:
         return stem if stem in _MEANINGFUL_ALONE else None
-    return None if stem in _EMPTY or (word[0] in _BEGIN_A_SOUND and _is_a_sound(word)) else stem
+    if stem in _EMPTY or (word[0] in _BEGIN_A_SOUND and _is_a_sound(word)) or _is_answers(word):
+        return None
+    return stem
 
 
 def joins_sentences(word: str) -> bool:
@@ -56,3 +74,8 @@ def joins_sentences(word: str) -> bool:
 
 def _is_a_sound(word: str) -> bool:
     return word.count(word[0]) == len(word) if word[0] in _DRAWN_OUT else _NO_SYLLABLE.issuperset(word)
+
+
+def _is_answers(word: str) -> bool:
+    likely = word[:2] in _BEGIN_ANSWERS or word[0] in _BEGIN_ANSWERS
+    return likely and _ONLY_ANSWERS.fullmatch(word) is not None

@@ -13,6 +13,7 @@ _FINAL_RIEUL = 8
 _JAMO_CONSONANTS = "ㄱㄲㄳㄴㄵㄶㄷㄸㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅃㅄㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _NUMBER = re.compile(r"[0-9]+$")
 _LATIN_STOP = re.compile(r"[aeiou](ck|([bckpt])\2?)$")
+_SILENT_E = re.compile(r"(?<=[a-z][lmn])e$")
 _SILENT_END = re.compile(r"[^0-9A-Za-z가-힣ㄱ-ㅎㅏ-ㅣ]+$")
 
 
@@ -84,6 +85,7 @@ def _of_latin(word: str) -> _Sound:
     if word[-1].isupper():
         return _LATIN_NAMES.get(word[-1], _Sound.VOWEL)
     ending = re.sub(r".*[^A-Za-z]", "", word).lower()
+    ending = _SILENT_E.sub("", ending)
     if _LATIN_STOP.search(ending) or ending.endswith("ng"):
         return _Sound.CONSONANT
     return _LATIN_ENDS.get(ending[-1], _Sound.VOWEL)

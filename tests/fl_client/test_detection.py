@@ -21,7 +21,7 @@ from models.detector.explanation import Finding
 from models.detector.export import export_detector
 from models.detector.runtime import OnnxDetector
 from models.domain.call import Call, Label, ScamType, Segment
-from models.domain.release import Verdict
+from models.domain.release import Calibration, Verdict
 from models.text.clean import split_words
 from models.text.vocabulary import Vocabulary
 from tests.models.detector.small import small_detector
@@ -49,6 +49,17 @@ def timed_call(seconds: float, repeats: int = 6) -> Call:
 
 def test_a_call_is_judged_at_every_window_until_it_was_heard(detector: OnnxDetector) -> None:
     assert [each.seconds for each in judge_call(timed_call(100), detector)] == [10, 20, 30, 60, 120]
+
+
+def test_nobody_is_warned_of_a_greeting_whatever_it_scores(detector: OnnxDetector) -> None:
+    card = replace(detector.card, calibration=Calibration(slope=1.0, offset=20.0))
+    judge = CallJudge(replace(detector, card=card))
+    judge.hear(["여보세요", "네", "여보세요", "누구세요"])
+    greeted = judge.judge(10)
+    assert greeted.score > card.thresholds.dangerous
+    assert (greeted.verdict, greeted.reason) == (Verdict.NORMAL, "아직 들린 말이 적어 판단하지 않았습니다.")
+    judge.hear(["검찰청입니다"])
+    assert judge.judge(20).verdict is Verdict.DANGEROUS
 
 
 def test_judging_while_the_call_grows_ends_where_judging_it_whole_does(detector: OnnxDetector) -> None:

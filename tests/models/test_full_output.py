@@ -15,10 +15,20 @@ import pytest
 from fl_client.__main__ import main as device_main
 from models.__main__ import main
 from models.corpus.reader import write_calls
+from models.detector.export import export_detector
+from models.detector.runtime import OnnxDetector
 from tests.models.detector.small import authored_calls, small_detector
 from tests.vectors.make import RELEASE
 
 FULL = Path("/dev/full")
+
+
+READ_AND_WRITTEN = {
+    "counterfactual": ["counterfactual", "CALLS", "CALLS"],
+    "evaluate": ["evaluate", "--model", str(RELEASE), "--calls", "CALLS", "--seconds", "10", "--scores", "CALLS"],
+    "export": ["export", "--model", "MODEL", "--out", "MODEL"],
+    "pseudonymise": ["pseudonymise", "CALLS", "CALLS", "--report", "REPORT"],
+}
 
 
 @contextmanager
@@ -57,6 +67,25 @@ def test_a_disk_that_fills_up_while_exporting(
     assert shown.startswith(f"error: {out}/detector")
     assert not (out / "detector.json").exists()
     assert not list(out.glob("*.unfinished"))
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_an_export_that_is_killed_leaves_the_earlier_one_as_it_was(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export_detector(small_detector(seed=1), out)
+    before = content_of(out)
+    killed = (
+        "import os, sys; from models import __main__; from models.detector import export;"
+        "export._write_dynamic = lambda *_: os.kill(os.getpid(), 9);"
+        "__main__.main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", killed, "export", "--dynamic", "--model", str(model), "--out", str(out)]
+    assert subprocess.run(command, check=False, timeout=60).returncode == -9
+    assert {name: (out / name).read_bytes() for name in before} == before
+    OnnxDetector.load(out)
 
 
 def test_a_disk_that_fills_up_while_a_detector_is_saved(
@@ -118,6 +147,13 @@ OUTPUTS = {
 def _fill_in(command: list[str], calls: Path, model: Path, out: Path) -> list[str]:
     names = {"CALLS": calls, "MODEL": model, "OUT": out, "REPORT": calls.parent / "other.json"}
     return [str(names.get(part, part)) for part in command]
+
+
+@pytest.mark.parametrize("command", READ_AND_WRITTEN.values(), ids=READ_AND_WRITTEN)
+def test_what_a_command_reads_is_never_written_over(calls: Path, model: Path, command: list[str]) -> None:
+    before = calls.read_bytes(), content_of(model)
+    assert main(_fill_in(command, calls, model, calls)) == 2
+    assert (calls.read_bytes(), content_of(model)) == before
 
 
 @pytest.mark.parametrize("command", OUTPUTS.values(), ids=OUTPUTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
@@ -45,6 +46,14 @@ def masked(text: str) -> str:
         ("1234567 천천히 1234567 만약에", "<번호> 천천히 <번호> 만약에"),
         ("０１０－１２３４－５６７８로", "<전화번호>로"),
         ("010\u200b1234ㅡ5678로", "<전화번호>로"),
+        ("공일공요 네 일이삼사 하고 오육칠팔이요", "<전화번호>이요"),
+        ("010인데 1234고요 그다음 5678이요", "010인데 <번호>이요"),
+        ("공일공 일이삼사요 그리고 오육칠팔이요", "<전화번호>이요"),
+        ("010 1234, 아 잠시만요 … 5678이요", "<전화번호>이요"),
+        ("010          1234          5678", "<전화번호>"),
+        ("앞자리 940101 뒷자리는 1234567이요", "앞자리 <주민번호>이요"),
+        ("대표 번호 080-123-4567", "대표 번호 <전화번호>"),
+        ("1994년생 19940101이요", "1994년생 <번호>이요"),
     ],
 )
 def test_numbers_are_masked_in_digits_and_in_words(line: str, expected: str) -> None:
@@ -68,6 +77,11 @@ def test_numbers_are_masked_in_digits_and_in_words(line: str, expected: str) -> 
         ("김OO 고객님 OO은행입니다", "<이름> 고객님 <익명>은행입니다"),
         ("홍○○ 대리입니다", "<이름> 대리입니다"),
         ("**은행 &name1& 씨", "<익명>은행 <익명> 씨"),
+        ("홍*동 고객님 김** 씨", "<이름> 고객님 <이름> 씨"),
+        ("김□□ 씨 △△은행 〇〇카드", "<이름> 씨 <익명>은행 <익명>카드"),
+        ("[이름] 고객님 (전화번호1)로 {개인정보}", "<익명> 고객님 <익명>로 <익명>"),
+        ("저 김철순데요 담당자 박민숩니다", "저 <이름>데요 담당자 <이름>니다"),
+        ("홍길동: 네 여보세요\n이순자> 홍길동", "<이름>: 네 여보세요\n<이름>> <이름>"),
     ],
 )
 def test_names_are_masked_by_the_company_they_keep(line: str, expected: str) -> None:
@@ -82,10 +96,27 @@ def test_names_are_masked_by_the_company_they_keep(line: str, expected: str) -> 
         ("[00:12] 여보세요 (00:15 - 00:20) 네", "여보세요 네"),
         ("b/ 그래 *어제 간+ ((음)) n/", "그래 어제 간"),
         ("(3%)/(삼 프로) 정도요 {한숨}", "삼 프로 정도요"),
+        ("(침묵 3초) 네 [music] 그래 (laughter)", "네 그래"),
+        ("00:12 여보세요\n00:01:15.5 네", "여보세요 네"),
+        ("화자 A: 네\nSPEAKER_01: 네\n상담원> 네\n<고객> 네", "네 네 네 네"),
     ],
 )
 def test_what_a_transcriber_wrote_beside_the_words_goes(line: str, expected: str) -> None:
     assert " ".join(masked(line).split()) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        normalize("NFD", "저는 홍길동입니다 공일공 일이삼사 오육칠팔"),
+        "저는 홍\u200b길\u00ad동입니다 공일\u2060공 일이삼사 오육\ufeff칠팔",
+        "저는 홍길동입니다 ０１０－１２３４－５６７８",
+        "저는 홍길동입니다 ٠١٠ 𝟏𝟐𝟑𝟒 ५६७८",
+    ],
+    ids=["letters apart", "signs that nobody sees", "full width", "digits of other scripts"],
+)
+def test_however_unicode_writes_it_it_is_masked(line: str) -> None:
+    assert masked(line) == "저는 <이름>입니다 <전화번호>"
 
 
 def test_addresses_of_the_net_are_masked() -> None:
@@ -107,6 +138,9 @@ def test_addresses_of_the_net_are_masked() -> None:
         "주인님 아니고 손님이요 어머님 말씀이 조금만요",
         "BOOK (진짜로) [그래서]",
         "지난달에 이천이십사년이었나 오십오만 원",
+        "대출은 2000~3000만 원 이자는 30 45,210원 합쳐서 30 45210 원이요",
+        "<이름>이고요 칠오공삼일이요",
+        "지금 조회합니다 신고한데요 주민입니다 오후 3:30 어때요",
     ],
 )
 def test_what_only_looks_like_it_stays(line: str) -> None:
@@ -211,6 +245,8 @@ def test_every_mobile_number_is_masked_however_it_is_cut(number: str, ending: st
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("piece", ["0 ", "네 ", "이", "a.", "( ", "((", "(", "홍길동입니다 ", "- ", "1", "에", "A: "])
+@pytest.mark.parametrize(
+    "piece", ["0 ", "네 ", "이", "a.", "( ", "((", "(", "홍길동입니다 ", "- ", "1", "에", "A: ", "\n"]
+)
 def test_no_text_takes_longer_than_its_length_allows(piece: str) -> None:
     assert isinstance(masked(piece * (100_000 // len(piece)) + "))가"), str)

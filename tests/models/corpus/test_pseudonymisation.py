@@ -120,6 +120,20 @@ def test_a_result_named_as_csv_or_as_the_calls_themselves_is_refused(calls: Path
     assert pseudonymise(calls, out="report.json") == 2
 
 
+def test_a_folder_in_place_of_the_calls_is_an_error_of_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["pseudonymise", ".", "out.jsonl", "--report", "report.json"]) == 3
+    assert capsys.readouterr().err == "error: .: can't be read: Is a directory\n"
+
+
+def test_a_purpose_that_is_no_text_is_refused(calls: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        pseudonymise(calls, "--purpose", "연구\udcff")
+    assert [path.name for path in calls.parent.iterdir()] == ["calls.jsonl"]
+
+
 def test_csv_is_taken_too(tmp_path: Path) -> None:
     path = tmp_path / "calls.csv"
     path.write_text('id,label,text\n1,0,"네, 홍길동 고객님"\n', encoding="utf-8")
@@ -157,10 +171,23 @@ def test_a_pseudonym_is_the_hmac_of_the_id_and_the_key_is_not_shown() -> None:
         ("푸른아파트예요", Doubt.ADDRESS, "푸른아파트"),
         ("구십년생이요", Doubt.BIRTH, "구십년생"),
         ("생년월일 말씀", Doubt.BIRTH, "생년월일"),
+        ("전남 순천시예요", Doubt.ADDRESS, "전남 순천시"),
+        ("강남구 역삼동이요", Doubt.ADDRESS, "강남구 역삼동"),
+        ("301호예요", Doubt.ADDRESS, "301호"),
+        ("94년 1월에 났어요", Doubt.BIRTH, "94년 1월"),
+        ("구십사년 일월에요", Doubt.BIRTH, "구십사년 일월"),
+        ("천구백구십사년이요", Doubt.BIRTH, "천구백구십사년"),
+        ("삼월 일일 생이에요", Doubt.BIRTH, "일일 생"),
         ("골뱅이 네이버", Doubt.NET, "골뱅이"),
+        ("길동 앳 지메일이요", Doubt.NET, "지메일"),
         ("네 한아뿐 씨", Doubt.NAME, "한아뿐"),
         ("김 철수 고객님", Doubt.NAME, "김 철수"),
         ("김 민 수 씨", Doubt.NAME, "김 민 수"),
+        ("김 민 자 수 자요", Doubt.NAME, "김 민 자 수 자"),
+        ("김민순데요", Doubt.NAME, "김민순"),
+        ("네 김민수", Doubt.NAME, "김민수"),
+        ("응우옌 씨", Doubt.NAME, "응우옌"),
+        ("Nguyen Van 고객님", Doubt.NAME, "Nguyen Van"),
         ("번호 사공일구요", Doubt.NUMBER, "사공일구"),
         ("끝자리 4019", Doubt.NUMBER, "4019"),
     ],
@@ -170,6 +197,15 @@ def test_what_rules_can_not_settle_is_a_place_to_check(text: str, doubt: Doubt, 
     assert (place.doubt, text[place.start : place.end], place.segment) == (doubt, found, None)
 
 
-@pytest.mark.parametrize("text", ["네 알겠습니다", "2024년에요", "5000원이요", "<이름> 씨 <전화번호>로"])
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["가", "a.", "03년", "동1", "김 "])
+def test_no_text_is_looked_through_longer_than_its_length_allows(piece: str) -> None:
+    assert list(find_places_to_check(Call("a", Label.NORMAL, text=piece * (100_000 // len(piece))))) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["네 알겠습니다", "2024년에요", "5000원이요", "<이름> 씨 <전화번호>로", "<주민번호> 맞으세요", "30년 만기에 3호선"],
+)
 def test_ordinary_words_amounts_years_and_masks_are_not(text: str) -> None:
     assert not list(find_places_to_check(Call("a", Label.NORMAL, text=text)))

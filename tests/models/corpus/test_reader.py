@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from models.corpus.reader import read_calls, write_calls
 from models.domain.call import Call, Label, ScamType, Segment
 from models.errors import CallFileError
+from models.text.clean import split_words
 
 SECRET = "비밀통화내용"
 GOOD = {"id": "a", "label": 0, "text": f"여보세요 {SECRET}"}
@@ -46,6 +48,11 @@ def test_csv_is_read_with_empty_fields_taken_as_absent(tmp_path: Path) -> None:
         Call("a", Label.VISHING, text="네, 여보세요\n누구세요", scam_type=ScamType.ARS),
         Call("b", Label.NORMAL, text="안녕하세요"),
     ]
+
+
+def test_hangul_typed_as_separate_letters_is_hangul(tmp_path: Path) -> None:
+    (call,) = read_calls(write_rows(tmp_path / "calls.jsonl", {**GOOD, "text": normalize("NFD", "여보세요")}))
+    assert split_words(call.text) == ["여보세요"]
 
 
 def segments_of(*spans: tuple[Any, Any]) -> dict[str, Any]:

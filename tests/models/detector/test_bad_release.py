@@ -35,7 +35,7 @@ def spoil(release: Path, damage: Damage) -> None:
     model, metadata = onnx.load(path), read_metadata(release, FORMAT)
     damage(model, metadata)
     path.write_bytes(model.SerializeToString())
-    write_metadata(release, metadata, EXPORTED)
+    write_metadata(release, metadata, [name for name in metadata["files"] if (release / name).exists()])
 
 
 def constant(model: ModelProto, name: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -87,6 +87,9 @@ DAMAGES: dict[str, Damage] = {
     "a bias is NaN": lambda model, _: constant(model, "biases", with_one(5, np.nan)),
     "the output's bias is NaN": lambda model, _: constant(model, "biases_of_logits", with_one(0, np.nan)),
     "a weight of the bag is infinite": lambda model, _: constant(model, "bag_table", with_one(40, np.inf)),
+    "the embedding's padding is not zero": lambda model, _: constant(model, "table", with_one(3, 1)),
+    "the bag's padding has a weight": lambda model, _: constant(model, "bag_table", with_one(0, 1e-3)),
+    "the bag's padding has a square": lambda model, _: constant(model, "bag_table", with_one(1, 1e-3)),
     "an attention weight is NaN": lambda model, _: constant(model, "attention_weights", with_one(9, np.nan)),
 }
 

@@ -9,7 +9,7 @@ from models.detector.evidence import EvidenceFinder
 from models.detector.explanation import Finding, TemplateExplainer, frame_warning
 from models.domain.release import Verdict
 
-SAID = "네 검찰인데요 홍길동씨 통장이 범죄에 쓰였습니다 국번 없이 7788 전화 주십시오"
+SAID = "네 검찰인데요 홍길동씨 통장이 범죄에 쓰였습니다 국번 없이 7788 전화 주십시오 길동이 APP 123"
 NOT_OURS = ("홍길동씨", "쓰였습니다", "국번", "7788", "주십시오")
 
 
@@ -59,6 +59,14 @@ def test_a_reason_that_keeps_the_rules_is_shown_between_our_own_sentences(reason
         "통장이 쓰였습니다 하고 말했습니다.",
         "국번으로 걸라고 합니다.",
         "번호 7788을 불러 줍니다.",
+        "번호 칠칠팔팔을 불러 줍니다.",
+        "동료가 일이삼이라고 합니다.",
+        "옛길동네를 댔습니다.",
+        "길 동 이라고 했습니다.",
+        "Hong Gildong이라는 이름을 댔습니다.",
+        "ㅎㅗㅇㄱㅣㄹㄷㅗㅇ이라고 했습니다.",
+        "洪吉童이라고 했습니다.",
+        "app을 깔라고 합니다.",
         "",
         "   ",
         "This call is dangerous.",

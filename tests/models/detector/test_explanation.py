@@ -52,24 +52,30 @@ def test_a_warning_without_evidence_says_that_only_the_flow_is_alike() -> None:
 
 
 def test_a_normal_call_with_evidence_names_it_and_doesnt_warn() -> None:
-    reason = explain(Verdict.NORMAL, "국민은행 고객센터입니다")
+    reason = explain(Verdict.NORMAL, "네 안녕하세요 국민은행 고객센터입니다 반갑습니다")
     assert reason.startswith("은행, 고객 센터에 관한 말이 들렸지만")
     assert "끊고" not in reason
 
 
 def test_a_normal_call_without_evidence_says_that_nothing_was_heard() -> None:
-    assert explain(Verdict.NORMAL, "점심 먹었어") == "보이스피싱에서 흔한 요구나 압박은 들리지 않았습니다."
+    assert explain(Verdict.NORMAL, "점심 먹었어 나는 아직 안") == "보이스피싱에서 흔한 요구나 압박은 들리지 않았습니다."
 
 
 def test_before_the_first_word_nothing_is_judged() -> None:
     assert explain(Verdict.NORMAL, "") == "아직 들린 말이 없어 판단하지 않았습니다."
 
 
+def test_of_a_few_words_without_a_warning_nothing_is_said() -> None:
+    assert (
+        explain(Verdict.NORMAL, "여보세요 검찰청인데요", "검찰청인데요") == "아직 들린 말이 적어 판단하지 않았습니다."
+    )
+
+
 @pytest.mark.parametrize(
     ("token", "particle"), [("통장", "이"), ("계좌", "가"), ("OTP", "가"), ("100", "이"), ("URL", "이")]
 )
 def test_the_particle_after_the_key_tokens_is_right(token: str, particle: str) -> None:
-    assert f"‘{token}’{particle} 가장 크게" in explain(Verdict.NORMAL, "말", token)
+    assert f"‘{token}’{particle} 가장 크게" in explain(Verdict.SUSPICIOUS, "말", token)
 
 
 @given(
@@ -80,10 +86,10 @@ def test_the_particle_after_the_key_tokens_is_right(token: str, particle: str) -
 def test_every_call_gets_a_reason_without_any_word_but_its_key_tokens(
     words: list[str], verdict: Verdict, tokens: int
 ) -> None:
-    heard = " ".join([*words, "검찰", "계좌번호", "지금바로"])
+    heard = " ".join([*words, "네", "검찰", "계좌번호", "지금바로"])
     told = finding(verdict, heard, *words[:tokens])
     # The same evidence and key tokens with all other words gone: nothing else can have come from the call.
-    bare = Finding(verdict, told.key_tokens, told.evidence, ["말"])
+    bare = Finding(verdict, told.key_tokens, told.evidence, ["말"] * len(told.words))
     reason = TemplateExplainer().explain(told)
     assert reason == TemplateExplainer().explain(bare)
     assert reason.endswith(".")

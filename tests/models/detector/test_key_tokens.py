@@ -51,6 +51,19 @@ def test_forms_that_differ_by_a_particle_are_one_word_shown_in_its_strongest_for
     assert select_key_tokens(["계좌를", "계좌가", "계좌로", "체포"], [0.1, 0.3, 0.1, 0.45]) == ("계좌가", "체포")
 
 
+@pytest.mark.parametrize(
+    "forms",
+    [
+        "대출 대출이요 대출은요 대출인데요 대출이라고요 대출이고요 대출이죠 대출까지는",
+        "계좌 계좌요 계좌로요 계좌로는 계좌에서는요 계좌고요 계좌니까",
+        "OTP otp Otp를",
+    ],
+)
+def test_a_word_in_other_forms_or_capitals_is_one_word(forms: str) -> None:
+    words = forms.split()
+    assert len(select_key_tokens(words, range(len(words)))) == 1
+
+
 def test_equal_attention_goes_by_place() -> None:
     assert select_key_tokens(["통장", "대출", "송금"], [0.5, 0.5, 0.5]) == ("통장", "대출", "송금")
 
@@ -61,13 +74,43 @@ def test_a_word_that_says_nothing_is_never_a_key_token(word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "word",
+    [
+        *("네네네에", "네맞아요", "그래그래", "아니아니요", "으음", "아하", "어머나", "아이고", "OK", "yes"),
+        *("감사해요", "죄송한데", "여보쇼", "로는", "에다가", "한텐"),
+    ],
+)
+def test_an_answer_however_long_and_a_particle_that_stands_alone_are_never_key_tokens(word: str) -> None:
+    assert select_key_tokens([word, "검찰청"], [1.0, 0.0]) == ("검찰청",)
+
+
+@pytest.mark.parametrize(
     "word", ["하지만", "하지만요", "그렇다면", "걸로", "거라고", "수밖에", "때는", "맞다", "맞으시죠", "아닌데요"]
 )
 def test_what_joins_points_or_agrees_is_never_a_key_token(word: str) -> None:
     assert select_key_tokens([word, "검찰청"], [1.0, 0.0]) == ("검찰청",)
 
 
-@pytest.mark.parametrize("word", ["맞춤", "거래", "수사", "중도", "편지", "분실", "중지", "때려", "건강", "단속"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "네이버",
+        "예정",
+        "노예",
+        "아이",
+        "감사원",
+        "맞춤",
+        "거래",
+        "수사",
+        "중도",
+        "편지",
+        "분실",
+        "중지",
+        "때려",
+        "건강",
+        "단속",
+    ],
+)
 def test_a_word_that_only_begins_like_an_empty_one_can_be_one(word: str) -> None:
     assert select_key_tokens([word], [1.0]) == (word,)
 

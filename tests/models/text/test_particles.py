@@ -75,6 +75,11 @@ def test_numbers_that_end_in_il_chil_pal_take_ro() -> None:
         ("Naver", "Naver를"),  # 네이버
         ("coupon", "coupon을"),  # 쿠폰
         ("banking", "banking을"),  # 뱅킹
+        ("google", "google을"),  # 구글
+        ("mobile", "mobile을"),  # 모바일
+        ("iPhone", "iPhone을"),  # 아이폰
+        ("game", "game을"),  # 게임
+        ("site", "site를"),  # 사이트
     ],
 )
 def test_latin_words_are_heard_as_koreans_say_them(word: str, expected: str) -> None:
