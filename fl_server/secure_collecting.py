@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
@@ -48,12 +48,14 @@ class SecureTotal:
         update: Sum of their updates, noised, shape (P,); ``None`` where the round was aborted.
         clipped_share: Share of them that clipped, noised; ``None`` where the round was aborted.
         aborted: Why there is no sum.
+        wrong_shares: Devices that gave wrong shares of others' secrets.
     """
 
     folded: int
     update: NDArray[np.float64] | None = None
     clipped_share: float | None = None
     aborted: str | None = None
+    wrong_shares: int = 0
 
     def mean(self, cohort: int) -> NDArray[np.float64] | None:
         """Return the sum divided by the cohort that its noise is meant for; ``None`` where there is no sum."""
@@ -113,7 +115,7 @@ class SecureCollector:
             total = self._sum(cohort)
         except RoundAbortedError as aborted:
             total = SecureTotal(self._folded(), aborted=aborted.reason)
-        return total, dict(Counter(self._fates.values()))
+        return replace(total, wrong_shares=self._machine.wrong_shares), dict(Counter(self._fates.values()))
 
     def _sum(self, cohort: Sequence[int]) -> SecureTotal:
         if len(cohort) > self._session.terms.most_devices:

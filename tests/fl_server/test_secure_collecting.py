@@ -173,6 +173,35 @@ def test_no_broken_reply_stops_a_round_and_each_is_counted_by_its_reason(how, st
     assert fates == ({ReplyFate.FOLDED: DEVICES} if came else {ReplyFate.FOLDED: DEVICES - 1, reason: 1})
 
 
+def wrong_shares(reply: Message) -> None:
+    said = reply.content.config_records[SECURE]
+    said["boxes"] = [share[:-1] + bytes([share[-1] ^ 1]) for share in said["boxes"]]
+
+
+@pytest.mark.parametrize("threat_model", list(ThreatModel))
+def test_a_device_that_gives_wrong_shares_is_counted_and_its_update_stays_in_the_sum(threat_model):
+    grid = secure_grid(secure_app({(3, SecureStage.UNMASK): wrong_shares}))
+    total, fates = collect(grid, secure_plan(threat_model, noise=1e-4))
+    assert is_sum_of(total, range(DEVICES))
+    assert (total.wrong_shares, total.aborted, fates) == (1, None, {ReplyFate.FOLDED: DEVICES})
+
+
+def test_a_device_that_gives_wrong_shares_of_a_lost_ones_mask_key_is_counted_too():
+    lost = lose({4: SecureStage.MASKED})
+    grid = secure_grid(secure_app({(3, SecureStage.UNMASK): wrong_shares}), lost)
+    total, _ = collect(grid, secure_plan(ThreatModel.HONEST_BUT_CURIOUS, noise=1e-4))
+    assert is_sum_of(total, [0, 1, 2, 3, 5])
+    assert total.wrong_shares == 1
+
+
+def test_more_wrong_shares_than_can_be_done_without_end_the_round_with_their_number():
+    liars = dict.fromkeys(((node, SecureStage.UNMASK) for node in NODES[:3]), wrong_shares)
+    total, _ = collect(secure_grid(secure_app(liars)))
+    assert total.update is None
+    assert total.wrong_shares == 3
+    assert total.aborted == "too few devices gave shares, 3 gave wrong ones"
+
+
 SAID = st.one_of(st.binary(max_size=80), st.lists(st.integers(-(2**63), 2**63 - 1)), st.lists(st.binary(max_size=80)))
 ARRAYS = st.builds(
     lambda data, shape, dtype: Array(dtype, tuple(shape), "numpy.ndarray", data),
