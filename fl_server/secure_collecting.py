@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
-from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fl_server.collecting import LONGEST_PAUSE, MESSAGES_AT_ONCE, Clock, claimed_array, pull_in_batches
+from fl_server.collecting import LONGEST_PAUSE, MESSAGES_AT_ONCE, Clock, claimed_array, fate_of, pull_in_batches
 from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, task_to_values
 from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
@@ -32,8 +31,6 @@ LARGEST_MESSAGE = 16 * 2**20
 
 _SERVER = 0
 """The server's place among the devices when generators are derived from a seed."""
-
-_LOST = {ErrorCode.NODE_UNAVAILABLE, ErrorCode.MESSAGE_UNAVAILABLE, ErrorCode.REPLY_MESSAGE_UNAVAILABLE}
 
 Contents = Mapping[int, RecordDict]
 """What each node is sent, by its id."""
@@ -236,7 +233,7 @@ def _noise_source(task: LocalTask) -> WordSource:
 def _take_in(take: Callable[[int, Message], None], node: int, reply: Message, group: str) -> ReplyFate | None:
     """Have a reply taken in; return why its device is left out, ``None`` where it isn't."""
     if reply.has_error():
-        return ReplyFate.NO_REPLY if reply.error.code in _LOST else ReplyFate.FAILED
+        return fate_of(reply.error)
     if reply.metadata.group_id != group:
         return ReplyFate.WRONG_ROUND
     try:

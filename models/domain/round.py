@@ -15,6 +15,7 @@ class ReplyFate(StrEnum):
 
     FOLDED = "folded"
     NO_REPLY = "no_reply"
+    REFUSED = "refused"
     FAILED = "failed"
     WRONG_ROUND = "wrong_round"
     WRONG_KEYS = "wrong_keys"

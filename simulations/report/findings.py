@@ -31,13 +31,13 @@ def find_training(content: ReportContent) -> Text:
     asked = sum(outcome.report.asked for outcome in content.rounds)
     folded = sum(outcome.folded for outcome in content.rounds)
     dropped = sum(outcome.dropped_out for outcome in content.rounds)
-    refused, rounds = asked - folded - dropped, len(content.rounds)
-    unusable = Text(f", {refused:,} could not be used", f", {refused:,}건 사용 불가") if refused else NOTHING
+    unusable, rounds = asked - folded - dropped, len(content.rounds)
+    others = Text(f", {unusable:,} could not be used", f", {unusable:,}건 사용 불가") if unusable else NOTHING
     used = Text(
         f"In {rounds} round{'s' if rounds > 1 else ''} {folded:,} of {asked:,} requested updates were folded in; ",
         f"{rounds}개 라운드에서 요청한 업데이트 {asked:,}건 중 {folded:,}건 반영, ",
     )
-    return used + Text(f"{dropped:,} never came", f"{dropped:,}건 응답 없음") + unusable
+    return used + Text(f"{dropped:,} never came", f"{dropped:,}건 응답 없음") + others
 
 
 def list_mishaps(outcome: RoundOutcome) -> list[Text]:

@@ -12,6 +12,9 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fl_client.guard import simulation_guard
+from fl_client.ledger import IN_MEMORY, LedgerStore, Training
+from fl_client.secure_training import build_secure_client_app
 from fl_client.training import train_on_device
 from fl_server import collecting, secure_collecting
 from fl_server.collecting import Clock
@@ -23,7 +26,7 @@ from models.privacy.clipping import clip_update
 from models.privacy.secure_vector import VectorCode
 from tests.fl_server.test_collecting import huge_header
 from tests.secure_federation import ENROLMENT, QUORUM, lose, secure_app, secure_grid, secure_plan
-from tests.small_federation import DEVICES, PARAMETERS, TestClock, calls_of, start_parameters
+from tests.small_federation import DEVICES, PARAMETERS, TestClock, calls_but_of, calls_of, start_parameters
 
 QUIET = secure_plan(noise=1e-4)
 """So little noise that the sum shows."""
@@ -200,6 +203,16 @@ def test_more_wrong_shares_than_can_be_done_without_end_the_round_with_their_num
     assert total.update is None
     assert total.wrong_shares == 3
     assert total.aborted == "too few devices gave shares, 3 gave wrong ones"
+
+
+def test_devices_that_refuse_are_told_apart_from_one_that_fails():
+    store = LedgerStore(IN_MEMORY, at_once=False)
+    store.ledger_of(0).charge(Training(0, 0, 0, None), [])
+    app = build_secure_client_app(calls_but_of(2), simulation_guard(store), ENROLMENT.credentials_of)
+    plan = replace(QUIET, person_privacy=replace(QUIET.person_privacy, participations=1))
+    total, fates = collect(secure_grid(app), plan)
+    assert is_sum_of(total, [1, 3, 4, 5])
+    assert fates == {ReplyFate.FOLDED: DEVICES - 2, ReplyFate.REFUSED: 1, ReplyFate.FAILED: 1}
 
 
 SAID = st.one_of(st.binary(max_size=80), st.lists(st.integers(-(2**63), 2**63 - 1)), st.lists(st.binary(max_size=80)))
