@@ -4,7 +4,7 @@ Before what is sealed stand two commitments, one to each share, which everybody 
 what it finds inside, the server with what the holder gives later: so a share that doesn't fit is its holder's fault.
 
 Source: ChaCha20-Poly1305 (RFC 8439). Each key seals one box in its life, so the nonce may be zero. A share is uniform
-among 2^256 and more, and so is a secret of which fewer shares than are needed are known: their hashes hide them.
+among 2^256 and more, so its hash hides it, also from whoever knows fewer shares of the secret than are needed.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from models.privacy.secure_aggregation.keys import agree_mask_key, is_usable
 from models.privacy.secure_aggregation.masks import MaskStream, Words
 from models.privacy.secure_aggregation.neighbourhood import Neighbourhood, choose_neighbourhood, signatures_needed
 from models.privacy.secure_aggregation.neighbours import draw_neighbours
-from models.privacy.secure_aggregation.roster import Advertisement, Roster, is_genuine, verify_roster
+from models.privacy.secure_aggregation.roster import Advertisement, Roster, compose_roster, is_genuine
 from models.privacy.secure_aggregation.secret_sharing import combine_shares
 from models.privacy.secure_aggregation.session import Session
 from models.privacy.secure_aggregation.statements import SharedSecrets, UnmaskRequest, commit_seed, state_survivors
@@ -70,7 +70,7 @@ class ServerRound:
         """
         self._require_quorum(len(self._advertisements))
         listed = [self._advertisements[identity] for identity in sorted(self._advertisements)]
-        self._roster = verify_roster(self._session, listed, self._authority, self._certified_at)
+        self._roster = compose_roster(self._session, listed)  # each was verified as it came
         devices, terms = len(self._roster), self._session.terms
         self._shape = choose_neighbourhood(devices, terms.expected_dropout, terms.threat_model)
         self._neighbours = draw_neighbours(self._roster.digest, devices, self._shape.degree)
