@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from fl_client.guard import Guard
 from fl_client.training import LabelledWords, require_trainable, train_on_device
-from models.domain.messages import METRICS, MODEL, TASK, UPDATE, VECTOR, task_from_values
-from models.errors import ProtocolRefusedError, TaskRefusedError
+from models.domain.messages import METRICS, MODEL, REFUSED, TASK, UPDATE, VECTOR, task_from_values
+from models.errors import ProtocolRefusedError, RefusedError, TaskRefusedError
 from models.npy import read_npy, write_npy
 from models.privacy.vectors import Arrays
 
@@ -25,6 +26,8 @@ OWN_ROUND = "own-round"
 
 CallLoader = Callable[[int], Sequence[LabelledWords]]
 """Gives the labelled calls of the device with this number."""
+
+_log = logging.getLogger("hearsay.device")
 
 
 def build_client_app(load_calls: CallLoader, guard: Guard) -> ClientApp:
@@ -55,16 +58,18 @@ def build_client_app(load_calls: CallLoader, guard: Guard) -> ClientApp:
 
 
 def say_no_more(message: Message, context: Context, step: Callable[[Message, Context], Message]) -> Message:
-    """Answer a failed step with the error's name: Flower would send its text, which may tell of calls and budgets.
+    """Answer a refusal by that word, and a failed step by the error's name: Flower would send the text of both.
 
-    Refusals of a task or of a protocol's message say what the server said, or nothing of the device; their text stays.
+    A reason may tell of calls, budgets and consent; it stays in the device's own log.
     """
     try:
         return step(message, context)
-    except (TaskRefusedError, ProtocolRefusedError):
-        raise
-    except Exception as error:
-        return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, type(error).__name__), reply_to=message)
+    except RefusedError as refusal:
+        _log.info("%s", refusal)
+        error = Error(REFUSED, "refused")
+    except Exception as failure:
+        error = Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, type(failure).__name__)
+    return Message(error, reply_to=message)
 
 
 def said_in(message: Message, record: str) -> dict[str, object]:

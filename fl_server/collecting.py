@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, RecordDict
 from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from models.domain.messages import MODEL, TASK, UPDATE, VECTOR, task_to_values
+from models.domain.messages import MODEL, REFUSED, TASK, UPDATE, VECTOR, task_to_values
 from models.domain.round import ReplyFate
 from models.domain.training import LocalTask
 from models.errors import UpdateRefusedError
@@ -32,10 +32,11 @@ LONGEST_HEADER = 4096
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
 """Seconds between two looks for replies: short while they come, twice as long after each look that found none."""
 
-_LOST = {
-    ErrorCode.NODE_UNAVAILABLE,
-    ErrorCode.MESSAGE_UNAVAILABLE,
-    ErrorCode.REPLY_MESSAGE_UNAVAILABLE,
+_ERROR_FATES = {
+    ErrorCode.NODE_UNAVAILABLE: ReplyFate.NO_REPLY,
+    ErrorCode.MESSAGE_UNAVAILABLE: ReplyFate.NO_REPLY,
+    ErrorCode.REPLY_MESSAGE_UNAVAILABLE: ReplyFate.NO_REPLY,
+    REFUSED: ReplyFate.REFUSED,
 }
 
 
@@ -175,7 +176,7 @@ def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
 
 def _fold(reply: Message, total: Updates, parameters: int, round_name: str) -> ReplyFate:
     if reply.has_error():
-        return ReplyFate.NO_REPLY if reply.error.code in _LOST else ReplyFate.FAILED
+        return fate_of(reply.error)
     if reply.metadata.group_id != round_name:
         return ReplyFate.WRONG_ROUND
     try:
@@ -207,6 +208,11 @@ def _parsed(array: Array, parameters: int) -> NDArray[np.float32]:
         return array.numpy()
     except Exception as error:  # NumPy's reader raises a dozen types on crafted bytes; none may stop the round
         raise UpdateRefusedError(ReplyFate.WRONG_SHAPE) from error
+
+
+def fate_of(error: Error) -> ReplyFate:
+    """Return what became of a device in whose reply's place an error came."""
+    return _ERROR_FATES.get(error.code, ReplyFate.FAILED)
 
 
 def claimed_array(array: Array) -> NDArray[np.float32]:

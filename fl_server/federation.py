@@ -146,6 +146,7 @@ class Federation:
             stepped = replace(stepped, took_part=note_asked(state.took_part, cohort, number))
         self._surroundings.reached(number, RoundPoint.STEPPED)
         score = self._surroundings.judge(self._arrays(stepped.model))
+        masked = total if isinstance(total, SecureTotal) else SecureTotal(total.folded)
         self._surroundings.reached(number, RoundPoint.JUDGED)
         report = RoundReport(
             number=number,
@@ -159,8 +160,9 @@ class Federation:
             clip_norm=state.clip_norm,
             simulated=self._plan.simulated is not None,
             sent_again=sent_again,
-            aborted=total.aborted if isinstance(total, SecureTotal) else None,
-            clipped_share=total.clipped_share if isinstance(total, SecureTotal) else None,
+            aborted=masked.aborted,
+            clipped_share=masked.clipped_share,
+            wrong_shares=masked.wrong_shares,
         )
         return self._save(replace(stepped, round_number=number, report=report), report)
 

@@ -6,15 +6,14 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
-from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fl_server.collecting import LONGEST_PAUSE, MESSAGES_AT_ONCE, Clock, claimed_array, pull_in_batches
+from fl_server.collecting import LONGEST_PAUSE, MESSAGES_AT_ONCE, Clock, claimed_array, fate_of, pull_in_batches
 from models.domain.messages import MODEL, SECURE, TASK, UPDATE, SecureStage, task_to_values
 from models.domain.round import ReplyFate
 from models.domain.secure_aggregation import ThreatModel
@@ -33,8 +32,6 @@ LARGEST_MESSAGE = 16 * 2**20
 _SERVER = 0
 """The server's place among the devices when generators are derived from a seed."""
 
-_LOST = {ErrorCode.NODE_UNAVAILABLE, ErrorCode.MESSAGE_UNAVAILABLE, ErrorCode.REPLY_MESSAGE_UNAVAILABLE}
-
 Contents = Mapping[int, RecordDict]
 """What each node is sent, by its id."""
 
@@ -48,12 +45,14 @@ class SecureTotal:
         update: Sum of their updates, noised, shape (P,); ``None`` where the round was aborted.
         clipped_share: Share of them that clipped, noised; ``None`` where the round was aborted.
         aborted: Why there is no sum.
+        wrong_shares: Devices that gave wrong shares of others' secrets.
     """
 
     folded: int
     update: NDArray[np.float64] | None = None
     clipped_share: float | None = None
     aborted: str | None = None
+    wrong_shares: int = 0
 
     def mean(self, cohort: int) -> NDArray[np.float64] | None:
         """Return the sum divided by the cohort that its noise is meant for; ``None`` where there is no sum."""
@@ -113,7 +112,7 @@ class SecureCollector:
             total = self._sum(cohort)
         except RoundAbortedError as aborted:
             total = SecureTotal(self._folded(), aborted=aborted.reason)
-        return total, dict(Counter(self._fates.values()))
+        return replace(total, wrong_shares=self._machine.wrong_shares), dict(Counter(self._fates.values()))
 
     def _sum(self, cohort: Sequence[int]) -> SecureTotal:
         if len(cohort) > self._session.terms.most_devices:
@@ -234,7 +233,7 @@ def _noise_source(task: LocalTask) -> WordSource:
 def _take_in(take: Callable[[int, Message], None], node: int, reply: Message, group: str) -> ReplyFate | None:
     """Have a reply taken in; return why its device is left out, ``None`` where it isn't."""
     if reply.has_error():
-        return ReplyFate.NO_REPLY if reply.error.code in _LOST else ReplyFate.FAILED
+        return fate_of(reply.error)
     if reply.metadata.group_id != group:
         return ReplyFate.WRONG_ROUND
     try:

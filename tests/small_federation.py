@@ -12,7 +12,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid
 
-from fl_client.app import build_client_app
+from fl_client.app import CallLoader, build_client_app
 from fl_client.guard import simulation_guard
 from fl_client.training import LabelledWords
 from fl_server.acceptance import AcceptanceScore
@@ -93,6 +93,17 @@ def some_calls(count: int, seed: int = 0) -> list[LabelledWords]:
 def calls_of(device: int) -> list[LabelledWords]:
     """Return a device's calls: device 0 has none, each later one has one more."""
     return some_calls(device, seed=device)
+
+
+def calls_but_of(broken: int) -> CallLoader:
+    """Return what loads devices' calls, and fails on one of them."""
+
+    def load(device: int) -> list[LabelledWords]:
+        if device == broken:
+            raise RuntimeError("a device's own trouble")
+        return calls_of(device)
+
+    return load
 
 
 class TestClock:

@@ -12,20 +12,22 @@ from models.page.text import Text, decimal
 
 def draw_replies(rounds: Sequence[RoundReport]) -> Chart:
     """Draw what became of the devices asked in each round."""
-    rows = tuple((float(_folded(r)), float(_lost(r)), float(r.asked - _folded(r) - _lost(r))) for r in rounds)
-    folded, lost, refused = (round(sum(row[place] for row in rows)) for place in range(3))
+    rows = tuple(_count_fates(report) for report in rounds)
+    folded, lost, refused, unusable = (round(sum(counts)) for counts in zip(*rows, strict=True))
     return Chart(
         name="replies",
         caption=Text("Devices asked in each round, and what became of them", "라운드별 요청 기기와 그 결과"),
         summary=Text(
-            f"In all {folded} replies were folded in, {lost} devices did not reply, {refused} could not be used",
-            f"전체 라운드에서 반영 {folded}건, 응답 없음 {lost}건, 사용 불가 {refused}건",
+            f"In all {folded} replies were folded in, {lost} devices did not reply, {refused} refused, "
+            f"{unusable} could not be used",
+            f"전체 라운드에서 반영 {folded}건, 응답 없음 {lost}건, 기기가 거절 {refused}건, 사용 불가 {unusable}건",
         ),
         across=ROUND,
         labels=_numbers(rounds),
         columns=(
             Column(Text("folded in", "반영"), "bar", "accent"),
             Column(Text("no reply", "응답 없음"), "bar", "before"),
+            Column(Text("refused by the device", "기기가 거절"), "bar", "muted"),
             Column(Text("could not be used", "사용 불가"), "bar", "alert"),
         ),
         rows=rows,
@@ -90,15 +92,14 @@ def draw_clipping(rounds: Sequence[RoundReport]) -> Chart | None:
 def dropout_share(rounds: Sequence[RoundReport]) -> float | None:
     """Return the share of asked devices that did not reply; ``None`` where nobody was asked."""
     asked = sum(report.asked for report in rounds)
-    return sum(_lost(report) for report in rounds) / asked if asked else None
+    return sum(report.fates.get(ReplyFate.NO_REPLY, 0) for report in rounds) / asked if asked else None
 
 
-def _folded(report: RoundReport) -> int:
-    return report.fates.get(ReplyFate.FOLDED, 0)
-
-
-def _lost(report: RoundReport) -> int:
-    return report.fates.get(ReplyFate.NO_REPLY, 0)
+def _count_fates(report: RoundReport) -> tuple[float, ...]:
+    """Count devices that were folded in, that didn't reply, that refused, and whose replies could not be used."""
+    named = (ReplyFate.FOLDED, ReplyFate.NO_REPLY, ReplyFate.REFUSED)
+    counts = [float(report.fates.get(fate, 0)) for fate in named]
+    return (*counts, report.asked - sum(counts))
 
 
 def _numbers(rounds: Sequence[RoundReport]) -> tuple[str, ...]:

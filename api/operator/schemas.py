@@ -30,6 +30,7 @@ _ROUND: JsonDict = {
     "sent_again": 0,
     "aborted": None,
     "clipped_share": 0.42,
+    "wrong_shares": 0,
 }
 _DRIFT: JsonDict = {
     "window": "2026-W46",
@@ -80,6 +81,7 @@ class RoundAnswer(BaseModel):
     sent_again: int = Field(description="Second replies that were seen: a lower bound of those sent. None is folded.")
     aborted: str | None = Field(description="Why a secure round ended without a sum.")
     clipped_share: float | None = Field(description="Noised; may lie below 0 or above 1.")
+    wrong_shares: int = Field(description="Devices that gave wrong shares in a secure round; none was used.")
 
 
 class MeasuredAnswer(BaseModel):

@@ -28,6 +28,9 @@ METRICS = "metrics"
 SECURE = "secure"
 """Record of what a stage of secure aggregation says, both ways."""
 
+REFUSED = 6
+"""Code of a device's error reply where it refuses: Flower's for a mod whose precondition fails. It says no more."""
+
 TaskValues = dict[str, int | float | str]
 
 

@@ -15,6 +15,7 @@ class ReplyFate(StrEnum):
 
     FOLDED = "folded"
     NO_REPLY = "no_reply"
+    REFUSED = "refused"
     FAILED = "failed"
     WRONG_ROUND = "wrong_round"
     WRONG_KEYS = "wrong_keys"
@@ -54,6 +55,8 @@ class RoundReport:
         aborted: Why a round under secure aggregation ended without a sum; ``None`` where it didn't.
         clipped_share: Share of the summed updates that were clipped, estimated under the update's own noise; ``None``
             without secure aggregation. It may lie below 0 or above 1.
+        wrong_shares: Devices that gave wrong shares of others' secrets under secure aggregation. What they gave wasn't
+            used; their own updates keep their fate.
     """
 
     number: int
@@ -69,6 +72,7 @@ class RoundReport:
     sent_again: int = 0
     aborted: str | None = None
     clipped_share: float | None = None
+    wrong_shares: int = 0
 
 
 def parse_round(record: Mapping[str, Any]) -> RoundReport:

@@ -81,6 +81,7 @@ STATISTIC_VALUES = {
 FATES = {
     ReplyFate.FOLDED: Text("folded in", "반영"),
     ReplyFate.NO_REPLY: Text("no reply", "응답 없음"),
+    ReplyFate.REFUSED: Text("refused by the device", "기기가 거절"),
     ReplyFate.FAILED: Text("failed", "실패"),
     ReplyFate.WRONG_ROUND: Text("of another round", "다른 라운드"),
     ReplyFate.WRONG_KEYS: Text("wrong names", "이름 오류"),

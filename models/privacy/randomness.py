@@ -29,8 +29,9 @@ class SystemWords:
     """Words of a ChaCha20 stream keyed by the operating system."""
 
     def __init__(self) -> None:
-        # One key and nonce a source: the 32-byte key is never reused, so the stream never repeats.
-        self._stream = Cipher(ChaCha20(os.urandom(32), os.urandom(16)), mode=None).encryptor()
+        # The key is never reused, so the nonce may be zero. Its first bytes count blocks: from zero on a source has
+        # 256 GiB, from a random count now and then none.
+        self._stream = Cipher(ChaCha20(os.urandom(32), bytes(16)), mode=None).encryptor()
 
     def words(self, count: int) -> NDArray[np.uint64]:
         """Return ``count`` words, shape (count,)."""

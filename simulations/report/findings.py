@@ -9,8 +9,8 @@ from models.domain.call import Label, ScamType
 from models.domain.privacy import PrivacyStatement, PrivacyUnit, show_epsilon
 from models.domain.release import Verdict
 from models.page.text import Text, decimal, file_size, join_words
-from models.page.wording import SCAM_TYPES, VERDICTS
-from simulations.report.content import ReportContent, Scores
+from models.page.wording import FATES, SCAM_TYPES, VERDICTS
+from simulations.report.content import ReportContent, RoundOutcome, Scores
 from simulations.report.product import CallDetection, ReleaseCard, StatisticsOutcome
 from simulations.report.wording import adversary_text, towards
 
@@ -31,13 +31,22 @@ def find_training(content: ReportContent) -> Text:
     asked = sum(outcome.report.asked for outcome in content.rounds)
     folded = sum(outcome.folded for outcome in content.rounds)
     dropped = sum(outcome.dropped_out for outcome in content.rounds)
-    refused, rounds = asked - folded - dropped, len(content.rounds)
-    unusable = Text(f", {refused:,} could not be used", f", {refused:,}건 사용 불가") if refused else NOTHING
+    unusable, rounds = asked - folded - dropped, len(content.rounds)
+    others = Text(f", {unusable:,} could not be used", f", {unusable:,}건 사용 불가") if unusable else NOTHING
     used = Text(
         f"In {rounds} round{'s' if rounds > 1 else ''} {folded:,} of {asked:,} requested updates were folded in; ",
         f"{rounds}개 라운드에서 요청한 업데이트 {asked:,}건 중 {folded:,}건 반영, ",
     )
-    return used + Text(f"{dropped:,} never came", f"{dropped:,}건 응답 없음") + unusable
+    return used + Text(f"{dropped:,} never came", f"{dropped:,}건 응답 없음") + others
+
+
+def list_mishaps(outcome: RoundOutcome) -> list[Text]:
+    """Name what went wrong in a round, with how often; nothing where nothing did."""
+    counts = [(FATES[fate], count) for fate, count in outcome.unusable.items()]
+    if outcome.report.wrong_shares:
+        counts.append((Text("wrong shares", "잘못된 비밀 조각"), outcome.report.wrong_shares))
+    aborted = [Text("secure round aborted", "안전 집계 중단")] if outcome.report.aborted else []
+    return aborted + [name + Text(f" {count}", f" {count}") for name, count in counts]
 
 
 def find_accuracy(content: ReportContent) -> Text:

@@ -28,21 +28,21 @@ def draw_replies(rounds: Sequence[RoundOutcome]) -> Picture:
     """Draw what became of the devices asked in each round."""
     folded = [outcome.folded for outcome in rounds]
     dropped = [outcome.dropped_out for outcome in rounds]
-    refused = [outcome.replied - outcome.folded for outcome in rounds]
+    unusable = [outcome.replied - outcome.folded for outcome in rounds]
 
     def plot(axes: Axes, words: Words) -> None:
         numbers = [outcome.report.number for outcome in rounds]
         used_or_lost = [f + d for f, d in zip(folded, dropped, strict=True)]
         axes.bar(numbers, folded, color=Ink.ACCENT, width=BAR)
         axes.bar(numbers, dropped, bottom=folded, color=Ink.BEFORE, width=BAR, alpha=0.55)
-        axes.bar(numbers, refused, bottom=used_or_lost, color=Ink.ALERT, width=BAR)
+        axes.bar(numbers, unusable, bottom=used_or_lost, color=Ink.ALERT, width=BAR)
         label_rounds(axes, words, numbers[0], numbers[-1])
 
     return Picture(
         "replies",
         draw("replies", 200, plot),
         Text("Devices asked in each round, and what became of them", "라운드별 요청 기기와 그 결과"),
-        _describe_replies(sum(folded), sum(dropped), sum(refused)),
+        _describe_replies(sum(folded), sum(dropped), sum(unusable)),
         (
             Key("block accent", Text("folded in", "반영")),
             Key("block before faint", Text("no reply", "응답 없음")),
@@ -51,11 +51,11 @@ def draw_replies(rounds: Sequence[RoundOutcome]) -> Picture:
     )
 
 
-def _describe_replies(folded: int, dropped: int, refused: int) -> Text:
+def _describe_replies(folded: int, dropped: int, unusable: int) -> Text:
     """Say in words what the bars add up to."""
     return Text(
-        f"In all {folded} replies were folded in, {dropped} devices did not reply, {refused} could not be used",
-        f"전체 라운드에서 반영 {folded}건, 응답 없음 {dropped}건, 사용 불가 {refused}건",
+        f"In all {folded} replies were folded in, {dropped} devices did not reply, {unusable} could not be used",
+        f"전체 라운드에서 반영 {folded}건, 응답 없음 {dropped}건, 사용 불가 {unusable}건",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -26,13 +26,13 @@ from api.operator.drift import measure_new_figures
 from api.people.service import create_operator
 from api.security_events import Actor, SecurityEvent
 from api.settings import Settings
-from fl_server.registry import open_registry
+from fl_server.registry import append_round, open_registry
 from fl_server.release.publishing import publish_release
 from fl_server.release.signing import ONLINE_ROLES, load_keys
 from models.domain.consent import Purpose
 from models.domain.order import SetRollout, parse_order
 from models.record import read_records
-from simulations.half_a_year import fill_database, fill_registry
+from simulations.half_a_year import fill_database, fill_registry, make_rounds
 from tests.api.conftest import CHEAP, Api, SettableClock
 from tests.api.people import PASSWORD, log_in, operator, sign_up
 
@@ -415,6 +415,21 @@ def test_no_page_reads_reports_or_more_than_a_page_of_the_audit_log(world: Brows
     logs = [statement for statement, _ in asked if "from audit_log" in statement]
     assert logs
     assert all("limit" in statement for statement in logs)
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "gave wrong shares"), ("ko", "잘못된 비밀 조각")])
+def test_rounds_that_were_lied_to_or_ended_are_named_and_others_are_not(
+    world: Browser, language: str, words: str
+) -> None:
+    assert words not in world.get("rounds", **{"Accept-Language": language}).text
+    last = make_rounds(9)[-1]
+    append_round(
+        open_registry(world.api.registry), replace(last, wrong_shares=17, aborted="too few devices gave shares")
+    )
+    text = world.get("rounds", **{"Accept-Language": language}).text
+    assert words in text
+    assert "<b>9</b> 17" in text
+    assert "<b>9</b> too few devices gave shares" in text
 
 
 def test_what_a_release_notes_say_is_shown_as_text(world: Browser) -> None:

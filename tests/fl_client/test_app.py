@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.common.constant import ErrorCode
 from flwr.common.serde import message_to_proto
 
 from fl_client import app as client_app
@@ -14,10 +15,11 @@ from fl_client.app import OWN_ROUND, arrays_of, build_client_app
 from fl_client.guard import simulation_guard
 from fl_client.ledger import IN_MEMORY, LedgerStore
 from fl_client.training import LabelledWords
-from models.domain.messages import METRICS, MODEL, TASK, UPDATE, VECTOR, task_to_values
+from models.domain.messages import METRICS, MODEL, REFUSED, TASK, UPDATE, VECTOR, task_to_values
 from models.domain.training import CallSteps, LocalTask
-from models.errors import BudgetSpentError
+from models.errors import BudgetSpentError, ConsentRefusedError, ProtocolRefusedError, TaskRefusedError
 from simulations.grid import InProcessGrid
+from tests.fl_client.conftest import refusal_in
 from tests.secure_federation import secure_plan
 from tests.small_federation import (
     BAD_MODELS,
@@ -88,13 +90,13 @@ BAD_CONTENTS = {
 
 @pytest.mark.parametrize("change", [{}, {"release": -1}, {"learning-rate": 1e300}, {"round": 2**40}])
 @pytest.mark.parametrize("content", BAD_CONTENTS.values(), ids=BAD_CONTENTS)
-def test_what_a_device_refuses_costs_it_nothing(monkeypatch, content, change):
+def test_what_a_device_refuses_costs_it_nothing(monkeypatch, content, change, log):
     monkeypatch.setattr(client_app, "train_on_device", None)
     store = LedgerStore(IN_MEMORY, at_once=False)
     grid = InProcessGrid(build_client_app(lambda _device: some_calls(3), simulation_guard(store)), 1)
     record = RecordDict({TASK: ConfigRecord(dict(task_to_values(SMALL_TASK) | change)), **content})
     (reply,) = grid.send_and_receive([grid.create_message(record, "train", 1, "1")])
-    assert reply.error.reason == "TaskRefusedError"
+    assert refusal_in(reply, log)
     assert store.ledger_of(0).rounds(release=0) == []
 
 
@@ -181,35 +183,67 @@ def test_a_device_without_calls_takes_no_step_and_is_charged_for_taking_part_onl
 
 
 @pytest.mark.parametrize("missing", ["call-noise-multiplier", "round", "call-clip-norm"])
-def test_a_task_that_is_not_whole_is_an_error_reply_and_no_training(missing):
+def test_a_task_that_is_not_whole_is_refused_and_no_training(missing, log):
     values = task_to_values(TASKS["both"])
     del values[missing]
     grid = InProcessGrid(build_client_app(lambda _device: some_calls(3), simulation_guard()), 1)
     model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
     content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(values))})
     (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "1")])
-    assert reply.has_error()
+    assert missing in refusal_in(reply, log)
     assert len(grid.context_of(1).state) == 0
 
 
-def test_a_device_that_masks_nothing_refuses_a_masked_task():
+def test_a_device_that_masks_nothing_refuses_a_masked_task(log):
     """Such a task counts as noised, so a person's device would else send its update as it is."""
     reply, _ = ask(replace(SMALL_TASK, secure=secure_plan().task.secure), 3)
-    assert reply.error.reason == "ProtocolRefusedError"
+    assert "masks none" in refusal_in(reply, log)
 
 
-def test_what_failed_on_a_device_is_named_and_its_text_stays_there():
-    """Flower itself would send the text of whatever a ClientApp raises."""
+def reply_where(raised: Exception) -> Message:
+    """Return the reply of a device on which a step ends in this way."""
 
-    def spent(_device: int) -> list[LabelledWords]:
-        raise BudgetSpentError("epsilon 3.21 of 4 a call is spent")
+    def load_calls(_device: int) -> list[LabelledWords]:
+        raise raised
 
-    app = build_client_app(spent, simulation_guard())
+    app = build_client_app(load_calls, simulation_guard())
     InProcessGrid(app, 1)  # sets the task's identity
     model = ArrayRecord({name: Array(array) for name, array in start_parameters().items()})
     content = RecordDict({MODEL: model, TASK: ConfigRecord(dict(task_to_values(SMALL_TASK)))})
     message = Message(content, 1, "train", group_id="1")
     message.metadata.__dict__["_message_id"] = "m"
-    reply = app(message, empty_context())
-    assert reply.error.reason == "BudgetSpentError"
-    assert b"3.21" not in message_to_proto(reply).SerializeToString()
+    return app(message, empty_context())
+
+
+def bytes_of(reply: Message) -> bytes:
+    proto = message_to_proto(reply)
+    proto.metadata.created_at = proto.metadata.ttl = 0.0
+    return proto.SerializeToString(deterministic=True)
+
+
+REFUSALS = [
+    BudgetSpentError("epsilon 3.21 of 4 a call is spent"),
+    ConsentRefusedError("there is no consent to training on this device"),
+    TaskRefusedError("round 7 is over"),
+    ProtocolRefusedError("this stage isn't next"),
+]
+
+
+def test_whatever_a_device_refuses_for_its_reply_is_the_same(log):
+    """One bit: that it refuses. The reason stays in its log; the negative control is a failure, which has a name."""
+    replies = [reply_where(error) for error in REFUSALS]
+    assert refusal_in(replies[-1], log) == str(REFUSALS[-1])
+    assert log.messages == [str(error) for error in REFUSALS]
+    assert len({bytes_of(reply) for reply in replies}) == 1
+    assert bytes_of(reply_where(ValueError("x"))) != bytes_of(replies[0])
+
+
+def test_what_failed_on_a_device_is_named_and_its_text_stays_there():
+    """Flower itself would send the text of whatever a ClientApp raises."""
+    reply = reply_where(ValueError("여보세요"))
+    assert reply.error.reason == "ValueError"
+    assert "여보세요".encode() not in bytes_of(reply)
+
+
+def test_refusals_have_the_code_that_flower_gives_to_mods():
+    assert REFUSED == ErrorCode.MOD_FAILED_PRECONDITION

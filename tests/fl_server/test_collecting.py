@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from fl_client.app import build_client_app
 from fl_client.guard import simulation_guard
+from fl_client.ledger import IN_MEMORY, LedgerStore, Training
 from fl_server.aggregation import UpdateSum
 from fl_server.collecting import Replies, Waiting, fold_replies
 from models.domain.messages import UPDATE, VECTOR
@@ -29,6 +30,7 @@ from tests.small_federation import (
     TASK,
     TestClock,
     Watcher,
+    calls_but_of,
     calls_of,
     fates_of_one_round,
     run_federation,
@@ -156,6 +158,16 @@ SPOILS = {
 def test_a_bad_reply_is_counted_by_its_reason_and_the_others_are_folded(tmp_path, spoil, fate):
     grid = small_grid(spoiled_app({3: spoil}))
     assert fates_of_one_round(tmp_path, EVERYBODY, grid) == {ReplyFate.FOLDED: DEVICES - 1, fate: 1}
+
+
+def test_devices_that_refuse_are_told_apart_from_one_that_fails(tmp_path):
+    store = LedgerStore(IN_MEMORY, at_once=False)
+    for device in (0, 1):
+        store.ledger_of(device).charge(Training(0, 0, 0, None), [])
+    app = build_client_app(calls_but_of(2), simulation_guard(store))
+    plan = replace(EVERYBODY, person_privacy=replace(EVERYBODY.person_privacy, participations=1))
+    fates = fates_of_one_round(tmp_path, plan, small_grid(app))
+    assert fates == {ReplyFate.FOLDED: DEVICES - 3, ReplyFate.REFUSED: 2, ReplyFate.FAILED: 1}
 
 
 @settings(max_examples=40, deadline=None)

@@ -12,6 +12,9 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fl_client.guard import simulation_guard
+from fl_client.ledger import IN_MEMORY, LedgerStore, Training
+from fl_client.secure_training import build_secure_client_app
 from fl_client.training import train_on_device
 from fl_server import collecting, secure_collecting
 from fl_server.collecting import Clock
@@ -23,7 +26,7 @@ from models.privacy.clipping import clip_update
 from models.privacy.secure_vector import VectorCode
 from tests.fl_server.test_collecting import huge_header
 from tests.secure_federation import ENROLMENT, QUORUM, lose, secure_app, secure_grid, secure_plan
-from tests.small_federation import DEVICES, PARAMETERS, TestClock, calls_of, start_parameters
+from tests.small_federation import DEVICES, PARAMETERS, TestClock, calls_but_of, calls_of, start_parameters
 
 QUIET = secure_plan(noise=1e-4)
 """So little noise that the sum shows."""
@@ -171,6 +174,45 @@ def test_no_broken_reply_stops_a_round_and_each_is_counted_by_its_reason(how, st
     by_reason = stage is SecureStage.MASKED or how == "is of another round"
     reason = REASONS.get(how, ReplyFate.FAILED) if by_reason else ReplyFate.FAILED
     assert fates == ({ReplyFate.FOLDED: DEVICES} if came else {ReplyFate.FOLDED: DEVICES - 1, reason: 1})
+
+
+def wrong_shares(reply: Message) -> None:
+    said = reply.content.config_records[SECURE]
+    said["boxes"] = [share[:-1] + bytes([share[-1] ^ 1]) for share in said["boxes"]]
+
+
+@pytest.mark.parametrize("threat_model", list(ThreatModel))
+def test_a_device_that_gives_wrong_shares_is_counted_and_its_update_stays_in_the_sum(threat_model):
+    grid = secure_grid(secure_app({(3, SecureStage.UNMASK): wrong_shares}))
+    total, fates = collect(grid, secure_plan(threat_model, noise=1e-4))
+    assert is_sum_of(total, range(DEVICES))
+    assert (total.wrong_shares, total.aborted, fates) == (1, None, {ReplyFate.FOLDED: DEVICES})
+
+
+def test_a_device_that_gives_wrong_shares_of_a_lost_ones_mask_key_is_counted_too():
+    lost = lose({4: SecureStage.MASKED})
+    grid = secure_grid(secure_app({(3, SecureStage.UNMASK): wrong_shares}), lost)
+    total, _ = collect(grid, secure_plan(ThreatModel.HONEST_BUT_CURIOUS, noise=1e-4))
+    assert is_sum_of(total, [0, 1, 2, 3, 5])
+    assert total.wrong_shares == 1
+
+
+def test_more_wrong_shares_than_can_be_done_without_end_the_round_with_their_number():
+    liars = dict.fromkeys(((node, SecureStage.UNMASK) for node in NODES[:3]), wrong_shares)
+    total, _ = collect(secure_grid(secure_app(liars)))
+    assert total.update is None
+    assert total.wrong_shares == 3
+    assert total.aborted == "too few devices gave shares, 3 gave wrong ones"
+
+
+def test_devices_that_refuse_are_told_apart_from_one_that_fails():
+    store = LedgerStore(IN_MEMORY, at_once=False)
+    store.ledger_of(0).charge(Training(0, 0, 0, None), [])
+    app = build_secure_client_app(calls_but_of(2), simulation_guard(store), ENROLMENT.credentials_of)
+    plan = replace(QUIET, person_privacy=replace(QUIET.person_privacy, participations=1))
+    total, fates = collect(secure_grid(app), plan)
+    assert is_sum_of(total, [1, 3, 4, 5])
+    assert fates == {ReplyFate.FOLDED: DEVICES - 2, ReplyFate.REFUSED: 1, ReplyFate.FAILED: 1}
 
 
 SAID = st.one_of(st.binary(max_size=80), st.lists(st.integers(-(2**63), 2**63 - 1)), st.lists(st.binary(max_size=80)))

@@ -11,8 +11,9 @@ from models.domain.messages import SecureStage
 from models.domain.round import ReplyFate
 from models.errors import UsageError
 from tests.fl_server.killed_rounds import LOST, die_in_stage
+from tests.fl_server.test_secure_collecting import wrong_shares
 from tests.killing import KILLED, exit_code_of
-from tests.secure_federation import SecureWatcher, lose, secure_grid, secure_plan
+from tests.secure_federation import SecureWatcher, lose, secure_app, secure_grid, secure_plan
 from tests.small_federation import DEVICES, Watcher, run_federation, same_arrays, start_parameters
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -55,6 +56,14 @@ def test_an_aborted_round_is_charged_changes_nothing_and_says_why(tmp_path):
     assert same_arrays(federation.model_after(3), start_parameters())
     assert {report.aborted for report in watcher.published} == {"too few devices gave shares"}
     assert len((tmp_path / "ledger.jsonl").read_bytes().splitlines()) == 3
+
+
+def test_a_device_that_gives_wrong_shares_no_longer_ends_rounds_and_is_told_of_in_their_reports(tmp_path):
+    watcher = SecureWatcher()
+    grid = secure_grid(secure_app({(3, SecureStage.UNMASK): wrong_shares}))
+    federation = run_federation(tmp_path, PLAN, grid, watcher)
+    assert [(report.wrong_shares, report.aborted) for report in watcher.published] == [(1, None)] * 3
+    assert not same_arrays(federation.model_after(3), start_parameters())
 
 
 def test_reports_of_secure_rounds_come_back_from_their_checkpoints(tmp_path):

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from models.errors import ProtocolRefusedError
+from models.privacy.secure_aggregation.session import PROTOCOL
 
 KEY_BYTES = 32
 
@@ -29,7 +30,7 @@ def agree_key(own: X25519PrivateKey, other: bytes, purpose: bytes) -> bytes:
         shared = own.exchange(X25519PublicKey.from_public_bytes(other))
     except ValueError as error:
         raise ProtocolRefusedError("a public key is unusable") from error
-    return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"hearsay secure aggregation/1 " + purpose).derive(shared)
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=PROTOCOL + b" " + purpose).derive(shared)
 
 
 def is_usable(public_key: bytes) -> bool:

@@ -73,8 +73,20 @@ def verify_roster(session: Session, advertisements: Iterable[Advertisement], aut
     """Return the roster, once everything about it is right.
 
     Raises:
-        ProtocolRefusedError: It is not sorted, has too few or too many devices, repeats a device or a key, or holds an
-            advertisement that no device with a certificate that is good now signed for this session.
+        ProtocolRefusedError: It can't be one (see `compose_roster`), or holds an advertisement that no device with a
+            certificate that is good now signed for this session.
+    """
+    roster = compose_roster(session, advertisements)
+    if not all(is_genuine(advertisement, roster.session, authority, now) for advertisement in roster.advertisements):
+        raise ProtocolRefusedError("the roster holds a forged advertisement")
+    return roster
+
+
+def compose_roster(session: Session, advertisements: Iterable[Advertisement]) -> Roster:
+    """Return the roster of advertisements whose signatures were verified or are verified next.
+
+    Raises:
+        ProtocolRefusedError: It is not sorted, has too few or too many devices, or repeats a device or a key.
     """
     listed, digest = tuple(advertisements), session.digest()
     if not FEWEST_DEVICES <= len(listed) <= session.terms.most_devices:
@@ -85,8 +97,6 @@ def verify_roster(session: Session, advertisements: Iterable[Advertisement], aut
     keys = [key for ad in listed for key in (ad.mask_key, ad.box_key)]
     if len(set(keys)) != len(keys):
         raise ProtocolRefusedError("the roster repeats a key")
-    if not all(is_genuine(advertisement, digest, authority, now) for advertisement in listed):
-        raise ProtocolRefusedError("the roster holds a forged advertisement")
     parts = [part for ad in listed for part in (ad.identity, ad.certificate, ad.mask_key, ad.box_key, ad.signature)]
     return Roster(digest, listed, hash_parts([b"roster", digest, *parts]))
 

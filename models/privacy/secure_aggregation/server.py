@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from models.domain.secure_aggregation import ThreatModel
 from models.errors import ProtocolRefusedError, RoundAbortedError
-from models.privacy.secure_aggregation.boxes import BOX_BYTES
+from models.privacy.secure_aggregation.boxes import BOX_BYTES, is_mask_key_share, is_seed_share
 from models.privacy.secure_aggregation.identity import MARGIN_SECONDS, is_signed
 from models.privacy.secure_aggregation.keys import agree_mask_key, is_usable
 from models.privacy.secure_aggregation.masks import MaskStream, Words
 from models.privacy.secure_aggregation.neighbourhood import Neighbourhood, choose_neighbourhood, signatures_needed
 from models.privacy.secure_aggregation.neighbours import draw_neighbours
-from models.privacy.secure_aggregation.roster import Advertisement, Roster, is_genuine, verify_roster
-from models.privacy.secure_aggregation.secret_sharing import combine_shares, is_share
+from models.privacy.secure_aggregation.roster import Advertisement, Roster, compose_roster, is_genuine
+from models.privacy.secure_aggregation.secret_sharing import combine_shares
 from models.privacy.secure_aggregation.session import Session
 from models.privacy.secure_aggregation.statements import SharedSecrets, UnmaskRequest, commit_seed, state_survivors
 
@@ -45,6 +45,7 @@ class ServerRound:
         self._survivors: set[int] = set()
         self._signatures: dict[int, bytes] = {}
         self._revealed: dict[int, Mapping[int, bytes]] = {}
+        self._liars: set[int] = set()
 
     def take_advertisement(self, advertisement: Advertisement) -> None:
         """Take in a device's keys.
@@ -69,7 +70,7 @@ class ServerRound:
         """
         self._require_quorum(len(self._advertisements))
         listed = [self._advertisements[identity] for identity in sorted(self._advertisements)]
-        self._roster = verify_roster(self._session, listed, self._authority, self._certified_at)
+        self._roster = compose_roster(self._session, listed)  # each was verified as it came
         devices, terms = len(self._roster), self._session.terms
         self._shape = choose_neighbourhood(devices, terms.expected_dropout, terms.threat_model)
         self._neighbours = draw_neighbours(self._roster.digest, devices, self._shape.degree)
@@ -153,20 +154,24 @@ class ServerRound:
     def take_revealed(self, place: int, shares: Mapping[int, bytes]) -> None:
         """Take in the shares that a survivor gives of its neighbours.
 
+        A wrong one costs it all of them, and its neighbours one share each. Its vector stays in the sum: the others
+        were told so, and gave shares accordingly.
+
         Raises:
-            ProtocolRefusedError: It isn't a survivor, they are not its neighbours', or one is malformed.
+            ProtocolRefusedError: It isn't a survivor, they are not its neighbours', or one isn't what it was dealt.
         """
         if place not in self._survivors or not set(shares) <= set(self._neighbours[place]):
             raise ProtocolRefusedError("shares are not of the neighbours")
-        if not all(map(is_share, shares.values())):
-            raise ProtocolRefusedError("a share is malformed")  # or it would stand in a better one's place
+        if not all(self._is_dealt(dealer, place, share) for dealer, share in shares.items()):
+            self._liars.add(place)
+            raise ProtocolRefusedError("a share is wrong")
         self._revealed[place] = shares
 
     def finish(self) -> Words:
         """Return the exact sum of the survivors' vectors modulo 2^32.
 
         Raises:
-            RoundAbortedError: Too few shares came, or those of one device are wrong.
+            RoundAbortedError: Too few right shares came, or a device dealt shares that don't make its secret.
         """
         stream = MaskStream(len(self._sum))
         for place in sorted(self._survivors):
@@ -180,6 +185,11 @@ class ServerRound:
         """The shape of this round's graph."""
         return self._shape
 
+    @property
+    def wrong_shares(self) -> int:
+        """Devices that gave wrong shares."""
+        return len(self._liars)
+
     def _remove_pairwise(self, dropped: int, key: X25519PrivateKey, stream: MaskStream) -> None:
         """Remove the masks that survivors put on for a neighbour that sent no vector."""
         for place in self._neighbours[dropped]:
@@ -190,13 +200,13 @@ class ServerRound:
     def _rebuild_seed(self, place: int) -> bytes:
         seed = self._rebuild(place)
         if commit_seed(seed) != self._shared[place].commitment:
-            raise RoundAbortedError("a device's shares are wrong")
+            raise RoundAbortedError("a device dealt wrong shares")
         return seed
 
     def _rebuild_mask_key(self, place: int) -> X25519PrivateKey:
         key = X25519PrivateKey.from_private_bytes(self._rebuild(place))
         if key.public_key().public_bytes_raw() != self._roster.advertisements[place].mask_key:
-            raise RoundAbortedError("a device's shares are wrong")
+            raise RoundAbortedError("a device dealt wrong shares")
         return key
 
     def _rebuild(self, place: int) -> bytes:
@@ -207,11 +217,19 @@ class ServerRound:
             if place in self._revealed.get(holder, ())
         }
         if len(given) < self._shape.threshold:
-            raise RoundAbortedError("too few devices gave shares")
+            lied = f", {self.wrong_shares} gave wrong ones" if self._liars else ""
+            raise RoundAbortedError("too few devices gave shares" + lied)
         try:
             return combine_shares(dict(list(given.items())[: self._shape.threshold]))
         except ProtocolRefusedError as error:
-            raise RoundAbortedError("a device's shares are wrong") from error
+            raise RoundAbortedError("a device dealt wrong shares") from error
+
+    def _is_dealt(self, dealer: int, holder: int, share: bytes) -> bool:
+        """Say whether a share is the one that its dealer committed to, of the secret that is asked for."""
+        if dealer not in self._shared:
+            return False
+        is_dealt = is_seed_share if dealer in self._survivors else is_mask_key_share
+        return is_dealt(self._shared[dealer].boxes[holder], share)
 
     def _require_quorum(self, devices: int) -> None:
         if devices < self._session.terms.quorum:

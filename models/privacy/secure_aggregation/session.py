@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 
 from models.domain.secure_aggregation import SecureTerms
 
+PROTOCOL = b"hearsay secure aggregation/2"
+"""In everything that is signed, agreed on or committed to: devices and servers of two versions take part in no common
+round, and see so at the first stage."""
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -49,7 +53,7 @@ def digest_task(values: Mapping[str, int | float | str]) -> bytes:
 
 def hash_parts(parts: Iterable[bytes]) -> bytes:
     """Return SHA-256 of parts, each with its length before it: no two lists of parts look alike."""
-    digest = hashlib.sha256(b"hearsay secure aggregation/1")
+    digest = hashlib.sha256(PROTOCOL)
     for part in parts:
         digest.update(len(part).to_bytes(8))
         digest.update(part)

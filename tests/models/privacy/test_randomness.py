@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.privacy import randomness
 from models.privacy.randomness import (
     PAIRS_AT_ONCE,
     SeededGaussian,
     SystemGaussian,
+    SystemWords,
     cosine_and_sine,
     open_unit,
     seeded_generator,
@@ -55,6 +57,12 @@ def test_a_system_source_never_repeats_itself_or_another():
     source = SystemGaussian()
     drawn = [source.standard_normal(8), source.standard_normal(8), SystemGaussian().standard_normal(8)]
     assert len(np.unique(drawn)) == 24
+
+
+def test_a_system_source_gives_much_whatever_the_operating_system_draws(monkeypatch):
+    """A stream whose blocks were counted from a random number ended at once where that was the largest."""
+    monkeypatch.setattr(randomness.os, "urandom", lambda count: b"\xff" * count)
+    assert len(np.unique(SystemWords().words(100_000))) == 100_000
 
 
 def test_uniform_numbers_lie_above_zero_and_up_to_one():

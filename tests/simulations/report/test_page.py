@@ -191,10 +191,11 @@ def test_a_secure_round_shows_that_it_was_aborted_and_how_many_clipped_without_a
     content = example_content()
     first, second = content.rounds[:2]
     aborted = replace(first, norms=None, report=replace(first.report, aborted="too few signatures"))
-    summed = replace(second, norms=None, report=replace(second.report, clipped_share=0.42))
+    summed = replace(second, norms=None, report=replace(second.report, clipped_share=0.42, wrong_shares=2))
     words = "".join(Elements(render_report(replace(content, rounds=(aborted, summed)))).words)
     assert "secure round aborted" in words
     assert "42% (noised)" in words
+    assert "wrong shares 2" in words
 
 
 def test_a_calls_figure_counts_calls_and_no_devices() -> None:

@@ -47,45 +47,6 @@ def test_a_device_whose_boxes_mostly_dont_open_sends_no_vector():
         party.mask(inbox, MODEL, lambda: vector_of(0))
 
 
-def test_wrong_shares_end_the_round_without_a_sum():
-    played = play_until(Stage.UNMASK, CURIOUS, devices=6)
-    for device, party in enumerate(played.parties):
-        given = party.unmask(played.request)
-        if played.places[device] == 0:  # the first shares are the ones that are used
-            given = {place: bytes([share[0], share[1] ^ 1, *share[2:]]) for place, share in given.items()}
-        played.server.take_revealed(played.places[device], given)
-    with pytest.raises(RoundAbortedError, match="shares are wrong"):
-        played.server.finish()
-
-
-def test_wrong_shares_of_a_lost_devices_mask_key_end_the_round_without_a_sum():
-    played = PlayedRound(terms_for(6, CURIOUS), 6, {5: Stage.MASK})
-    for step in (played.advertise, played.share, played.mask, played.sign):
-        step()
-    lost, liar = played.places[5], min(played.survivors)  # the first shares are the ones that are used
-    for device in played.here(Stage.UNMASK):
-        given = played.parties[device].unmask(played.request)
-        if played.places[device] == liar:  # in the middle: X25519 passes over a key's outermost bits
-            given[lost] = bytes([*given[lost][:16], given[lost][16] ^ 1, *given[lost][17:]])
-        played.server.take_revealed(played.places[device], given)
-    with pytest.raises(RoundAbortedError, match="shares are wrong"):
-        played.server.finish()
-
-
-@pytest.mark.parametrize("share", [b"", b"\xff" * 33, bytes(32)], ids=["empty", "above the prime", "too short"])
-def test_one_malformed_share_costs_its_device_and_not_the_round(share):
-    """It comes from the holder whose shares would be used first, beside good ones."""
-    played = play_until(Stage.UNMASK, CURIOUS, devices=6)
-    for device, party in enumerate(played.parties):
-        given = party.unmask(played.request)
-        if played.places[device] == 0:
-            with pytest.raises(ProtocolRefusedError, match="malformed"):
-                played.server.take_revealed(0, {**given, max(given): share})
-        else:
-            played.server.take_revealed(played.places[device], given)
-    assert np.array_equal(played.server.finish(), sum_of(list(range(6))))
-
-
 def test_vectors_of_another_shape_type_or_stage_or_sent_twice_are_refused():
     played = play_until(Stage.MASK, CURIOUS)
     good = vector_of(0)
