@@ -41,7 +41,7 @@ def stem_of(word: str) -> str:
     The polite 요 may stand behind another one: 대출은요.
     """
     stem = _without_particle(word)
-    polite = word[len(stem) :] == _POLITE
+    polite = stem is not word and word[len(stem) :] == _POLITE
     return _without_particle(stem) if polite and stem not in _EMPTY else stem
 
 
