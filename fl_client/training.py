@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fl_client.private_training import train_privately
-from models.detector.classifier import Classifier
+from models.detector.classifier import Classifier, parameter_shapes
 from models.detector.parameters import read_parameters, require_layout, write_parameters
 from models.detector.plain_classifier import PlainClassifier
 from models.domain.training import CallSteps, LocalTask
@@ -71,17 +70,11 @@ def require_trainable(model: Mapping[str, NDArray[np.float32]], calls: Sequence[
     dimensions = first.shape[1] if first.ndim == 2 else 0
     fits = all(call.embedded.shape[1] == dimensions for call in calls if len(call.embedded))
     try:
-        require_layout(model, _layout(max(dimensions, 1)))
+        require_layout(model, parameter_shapes(max(dimensions, 1)))
     except ModelFileError as error:
         raise TaskRefusedError("the model is another network's") from error
     if not (fits and all(array.dtype == np.float32 and np.isfinite(array).all() for array in model.values())):
         raise TaskRefusedError("the model isn't in finite numbers, or for other words")
-
-
-@lru_cache(maxsize=8)
-def _layout(dimensions: int) -> dict[str, torch.Size]:
-    with torch.device("meta"):
-        return {name: parameter.shape for name, parameter in Classifier(dimensions).named_parameters()}
 
 
 def train_on_device(

@@ -5,6 +5,8 @@ Source: the detector paper's LSTM-Attention. At 300 dimensions it has exactly 93
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
@@ -53,3 +55,10 @@ class Classifier(nn.Module):
         hidden, _ = self.lstm(embedded)
         logits, weights = self.head(hidden, lengths)
         return logits, weights
+
+
+@lru_cache(maxsize=8)
+def parameter_shapes(dimensions: int) -> dict[str, torch.Size]:
+    """Return the shape of each parameter of a `Classifier` for words of so many dimensions, in order."""
+    with torch.device("meta"):
+        return {name: parameter.shape for name, parameter in Classifier(dimensions).named_parameters()}

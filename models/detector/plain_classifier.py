@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.detector.classifier import HIDDEN, Classifier
+from models.detector.classifier import HIDDEN, parameter_shapes
 from models.detector.compiled_passes import GATES, run_backward, run_forward, run_head
 from models.detector.parameters import require_layout
 
@@ -55,7 +54,7 @@ class PlainClassifier:
         Raises:
             ModelFileError: Names or shapes differ from those of a `Classifier` for words of so many dimensions.
         """
-        require_layout(parameters, _layout(dimensions))
+        require_layout(parameters, parameter_shapes(dimensions))
         self._dimensions = dimensions
         self._start = np.concatenate([array.ravel() for array in parameters.values()])
         self.update, self._has_moved = np.zeros_like(self._start), False
@@ -82,7 +81,7 @@ class PlainClassifier:
         self._has_moved = True
 
     def _split(self, vector: Floats) -> _Layers:
-        shapes = [*list(_layout(self._dimensions).values())[:4], torch.Size((2, HIDDEN + 1))]
+        shapes = [*list(parameter_shapes(self._dimensions).values())[:4], torch.Size((2, HIDDEN + 1))]
         parts = torch.split(torch.from_numpy(vector), [shape.numel() for shape in shapes])
         return _Layers(*(part.view(*shape) for part, shape in zip(parts, shapes, strict=True)))
 
@@ -127,10 +126,3 @@ def _side_by_side(calls: Sequence[Floats]) -> tuple[Tensor, NDArray[np.int64]]:
         embedded[: len(words), place] = words
         embedded[len(words) :, place] = 0
     return torch.from_numpy(embedded), lengths
-
-
-@lru_cache(maxsize=8)
-def _layout(dimensions: int) -> dict[str, torch.Size]:
-    """Return the shape of each parameter of a `Classifier`."""
-    with torch.device("meta"):
-        return {name: parameter.shape for name, parameter in Classifier(dimensions).named_parameters()}
