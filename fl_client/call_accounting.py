@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.domain.training import CallSteps, LocalTask
-from models.privacy.call_accounting import history_of, renyi_epsilon
 
 
 def composed_epsilon(trainings: Sequence[CallSteps], delta: float) -> float:
     """Return epsilon of one call after these trainings; add-or-remove neighbours, 0 without any step."""
+    from models.privacy.call_accounting import history_of, renyi_epsilon  # Opacus: 100 MB that most rounds don't need
+
     return renyi_epsilon(history_of(trainings), delta)
 
 

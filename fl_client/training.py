@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fl_client.private_training import train_privately
 from models.detector.classifier import Classifier, parameter_shapes
 from models.detector.parameters import read_parameters, require_layout, write_parameters
 from models.detector.plain_classifier import PlainClassifier
@@ -106,6 +105,8 @@ def train_on_device(
     if task.call_privacy is None:
         update = _train_plainly(global_parameters, cut, labels, task, generator)
     else:
+        from fl_client.private_training import train_privately  # Opacus: 100 MB that plain training doesn't need
+
         batch = _pad(cut, labels)
         network = Classifier(batch.embedded.shape[2])
         write_parameters(network, global_parameters)

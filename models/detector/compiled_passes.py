@@ -1,8 +1,7 @@
 """What plain training does word by word, compiled: the LSTM's two passes, and what lies between them.
 
-Numba compiles each function for the machine that it runs on, at its first call, and keeps it on disk. No compiler is
-needed. A device's few calls are too little work for a library's operations: calling those takes longer than the
-arithmetic. The large products over all words stay with torch.
+A device's few calls are too little work for a library's operations: calling those takes longer than the arithmetic. The
+large products over all words stay with torch.
 
 Sources: Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000 for the forget gate; Cody and Waite 1980
 for the exponential.
@@ -14,45 +13,25 @@ in nn.LSTM's order i, f, g, o.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
-from typing import TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-Compiled = TypeVar("Compiled", bound=Callable[..., object])
+from models.detector.compiling import compiled_with
+
 Floats = NDArray[np.float32]
 
-
-def _compiled_with(*liberties: str) -> Callable[[Compiled], Compiled]:
-    """Return what compiles a function at its first call, with liberties in floating-point arithmetic, by LLVM's names.
-
-    They don't depend on the run: equal machines give equal bits.
-    """
-
-    def compile_it(function: Compiled) -> Compiled:
-        compiler = partial(njit, fastmath=set(liberties), error_model="numpy")
-        try:
-            return cast("Compiled", compiler(cache=True)(function))
-        except RuntimeError:  # no folder can be written that would keep it: each process compiles its own
-            return cast("Compiled", compiler()(function))
-
-    return compile_it
-
-
-_compiled = _compiled_with("contract")
+_compiled = compiled_with("contract")
 """Product and sum may be rounded once, as processors do them."""
 
-_sum_compiled = _compiled_with("contract", "reassoc")
+_sum_compiled = compiled_with("contract", "reassoc")
 """Numbers may be added up in another order."""
 
 
 UNITS = 64
 """The detector's; known beforehand, which makes the loops twice as fast.
 
-It stands here, and not in another file: what is kept on disk is compiled anew where this file changed, and only then.
+It stands here: what is kept on disk is compiled anew where this file changes, and where no other does.
 """
 
 GATES = 4 * UNITS

@@ -86,6 +86,12 @@ class PlainClassifier:
         return _Layers(*(part.view(*shape) for part, shape in zip(parts, shapes, strict=True)))
 
 
+def prepare() -> None:
+    """Compile what a step runs, which takes seconds on a new machine: before a task comes, and none is charged yet."""
+    silent = {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(1).items()}
+    PlainClassifier(silent, 1).step([np.zeros((1, 1), np.float32)], np.zeros(1, np.float32), 1.0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Arrived:
     """What a batch's loss leaves in the backward pass. Sensitive.
@@ -112,7 +118,7 @@ def _backpropagate(
     squashed, arriving = np.empty((words, calls, HIDDEN), np.float32), np.zeros((words, calls, HIDDEN), np.float32)
     at_cells, at_head = np.zeros((calls, HIDDEN), np.float32), np.zeros((2, HIDDEN + 1), np.float32)
     run_forward(by_word, layers.from_hidden.t().contiguous().numpy(), cells, squashed, hidden)
-    run_head(hidden, lengths, labels, vishing_weight, layers.head.numpy(), arriving, at_head)
+    run_head(hidden, lengths, labels, float(vishing_weight), layers.head.numpy(), arriving, at_head)
     run_backward(by_word, layers.from_hidden.numpy(), cells, squashed, arriving, at_cells)
     return _Arrived(gates, torch.from_numpy(hidden[:-1].reshape(-1, HIDDEN)), torch.from_numpy(at_head))
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba.core import caching
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -88,13 +87,30 @@ def test_a_gate_is_within_rounding_of_the_exact_one(function):
     assert max(errors) < 3e-7
 
 
+def test_the_exponential_is_within_2e_7_of_the_exact_one():
+    arguments = np.linspace(-80, 80, 5001, dtype=np.float32)
+    exact = np.exp(arguments.astype(np.float64))
+    ours = np.array([compiled_passes._exponential(x) for x in arguments], np.float64)
+    assert float(np.abs(ours / exact - 1).max()) < 2e-7
+
+
+def test_a_number_that_is_none_stays_none():
+    """Training that diverges must be seen: nothing leaves the device then."""
+    passes = Passes(3, 2)
+    passes.gates[:], passes.hidden[0] = 1.0, np.nan
+    run_forward(passes.gates, passes.from_hidden.t().contiguous().numpy(), passes.cells, passes.squashed, passes.hidden)
+    assert np.isnan(passes.gates).all()
+
+
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(1, 12), min_size=1, max_size=6), st.sampled_from([1.0, 3.0]))
-def test_the_head_sends_back_what_autograd_sends(lengths, vishing_weight):
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=6), st.sampled_from([1.0, 3.0]), st.sampled_from([0.0, 200.0]))
+def test_the_head_sends_back_what_autograd_sends(lengths, vishing_weight, shift):
     torch.manual_seed(sum(lengths))
     words, calls = max(lengths), len(lengths) + len(lengths) % 2
     head, labels = AttentionPooling(), np.arange(len(lengths), dtype=np.float32) % 2
     hidden = torch.randn(words + 1, calls, HIDDEN)
+    with torch.no_grad():
+        head.attention.bias.add_(shift)  # changes no weight, but takes energies' exponentials out of float32's range
     states = hidden[1:, : len(lengths)].clone().requires_grad_()
     logits = head(states.transpose(0, 1), torch.tensor(lengths))[0]
     loss = binary_cross_entropy_with_logits(logits, torch.from_numpy(labels), pos_weight=torch.tensor(vishing_weight))
@@ -102,19 +118,10 @@ def test_the_head_sends_back_what_autograd_sends(lengths, vishing_weight):
     rows = [torch.cat((layer.weight[0], layer.bias)).detach() for layer in (head.attention, head.output)]
     arriving, at_head = np.zeros((words, calls, HIDDEN), np.float32), np.zeros((2, HIDDEN + 1), np.float32)
     run_head(hidden.numpy(), np.array(lengths), labels, vishing_weight, torch.stack(rows).numpy(), arriving, at_head)
-    assert torch.allclose(torch.from_numpy(arriving[:, : len(lengths)]), states.grad, atol=1e-7)
+    assert torch.allclose(torch.from_numpy(arriving[:, : len(lengths)]), states.grad, atol=1e-5 if shift else 1e-7)
     assert not arriving[:, len(lengths) :].any()
     theirs = [torch.cat((layer.weight.grad[0], layer.bias.grad)) for layer in (head.attention, head.output)]
-    assert torch.allclose(torch.from_numpy(at_head), torch.stack(theirs), atol=1e-6)
-
-
-def test_where_no_folder_can_be_written_functions_are_compiled_all_the_same(monkeypatch):
-    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
-
-    def twice(x):
-        return 2 * x
-
-    assert compiled_passes._compiled_with("contract")(twice)(21) == 42
+    assert torch.allclose(torch.from_numpy(at_head), torch.stack(theirs), atol=1e-4 if shift else 1e-6)
 
 
 def test_they_are_compiled_for_the_detectors_number_of_units():

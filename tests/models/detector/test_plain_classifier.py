@@ -60,6 +60,18 @@ def test_the_given_parameters_stay_as_they_are():
     assert all(np.array_equal(parameters[name], kept[name]) for name in kept)
 
 
+def test_what_lay_in_memory_before_adds_nothing(monkeypatch):
+    """Room for padding isn't zero by itself, and what is nothing there still makes nothing of a sum."""
+    parameters, (embedded, lengths, labels) = read_parameters(Classifier(3)), random_batch(5, 40, 3)
+    updates = []
+    for empty in (np.empty, lambda shape, dtype: np.full(shape, np.nan, dtype)):
+        monkeypatch.setattr(np, "empty", empty)
+        classifier = PlainClassifier(parameters, 3)
+        classifier.step(calls_of(embedded, lengths), labels, VISHING_WEIGHT, RATE)
+        updates.append(classifier.update)
+    assert np.array_equal(*updates)
+
+
 def test_a_call_that_is_trained_on_alone_gets_its_share_of_a_batch_whatever_the_others_lengths_are():
     """Longer calls pad it and an odd batch is filled up: neither adds to its gradient."""
     parameters = read_parameters(Classifier(3))
