@@ -56,9 +56,12 @@ def url_of(listener: socket.socket, binding: Binding) -> str:
 
 def stop_with_input() -> None:
     """End this process, as SIGTERM would, when its standard input ends."""
+    descriptor = sys.stdin.fileno()
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Past the buffer, whose lock a thread that reads would still hold when the interpreter ends, which aborts then.
+        while os.read(descriptor, 4096):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True).start()

@@ -27,12 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _calibrate(options: argparse.Namespace) -> None:
     # Heavy imports wait until the arguments are known to be good.
+    from fl_server.calibration import require_noise
     from fl_server.commands import calibrate
 
     _require_trees_for_their_options(options)
+    noise_multiplier = 1.0 if options.noise_multiplier is None else options.noise_multiplier
+    # First, because a plan by itself may have less noise than a figure can be told of, and would name that range.
+    require_noise(noise_multiplier)
     privacy = PersonPrivacy(
         clip_norm=1.0,
-        noise_multiplier=1.0 if options.noise_multiplier is None else options.noise_multiplier,
+        noise_multiplier=noise_multiplier,
         cohort=options.cohort,
         population=options.population,
         rounds=options.rounds,

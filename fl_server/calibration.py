@@ -65,11 +65,20 @@ def find_epsilon(privacy: PersonPrivacy, against: Adversary) -> list[Calibration
     Raises:
         UsageError: There is so little noise, or so many rounds, that no figure promises anything, or too much noise.
     """
-    if not SMALLEST_NOISE <= privacy.noise_multiplier <= LARGEST_NOISE:
-        limits = f"{SMALLEST_NOISE:g} to {LARGEST_NOISE:g}"
-        raise UsageError(f"expected a noise multiplier of {limits}, got {privacy.noise_multiplier}")
+    require_noise(privacy.noise_multiplier)
     require_countable(privacy, against)
     return [_spent(privacy, against, accountant) for accountant in Accountant]
+
+
+def require_noise(noise_multiplier: float) -> None:
+    """Refuse so little noise that nobody is promised anything, or so much that nothing is left to learn.
+
+    Raises:
+        UsageError: It is out of range or not a number.
+    """
+    if not SMALLEST_NOISE <= noise_multiplier <= LARGEST_NOISE:
+        limits = f"{SMALLEST_NOISE:g} to {LARGEST_NOISE:g}"
+        raise UsageError(f"expected a noise multiplier of {limits}, got {noise_multiplier}")
 
 
 def _spent(privacy: PersonPrivacy, against: Adversary, accountant: Accountant) -> Calibration:

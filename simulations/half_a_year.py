@@ -166,13 +166,13 @@ def make_profile(version: int, at: datetime) -> ReleaseProfile:
 
 
 def make_rounds(count: int) -> list[RoundReport]:
-    """Return rounds of 40 devices, some of which drop out."""
+    """Return rounds of 40 devices, some of which drop out or refuse."""
     rng = np.random.default_rng(5)
     reports = []
     for number in range(1, count + 1):
-        lost, refused = int(rng.binomial(40, 0.12)), int(rng.binomial(3, 0.1))
-        fates = dict.fromkeys(ReplyFate, 0)
-        fates |= {ReplyFate.FOLDED: 40 - lost - refused, ReplyFate.NO_REPLY: lost, ReplyFate.TOO_LARGE: refused}
+        unhappy = {ReplyFate.NO_REPLY: (40, 0.12), ReplyFate.REFUSED: (4, 0.3), ReplyFate.TOO_LARGE: (3, 0.1)}
+        fates = dict.fromkeys(ReplyFate, 0) | {fate: int(rng.binomial(*odds)) for fate, odds in unhappy.items()}
+        fates[ReplyFate.FOLDED] = 40 - sum(fates.values())
         f1 = 0.86 - 0.1 * 0.93**number + float(rng.normal(0, 0.006))
         reports.append(
             RoundReport(

@@ -8,6 +8,7 @@ from api.dashboard.charts import Chart, Column, last_value
 from api.dashboard.wording import ROUND
 from models.domain.round import ReplyFate, RoundReport
 from models.page.text import Text, decimal
+from models.page.wording import FATES, REPLIES, UNUSABLE, describe_replies
 
 
 def draw_replies(rounds: Sequence[RoundReport]) -> Chart:
@@ -16,19 +17,15 @@ def draw_replies(rounds: Sequence[RoundReport]) -> Chart:
     folded, lost, refused, unusable = (round(sum(counts)) for counts in zip(*rows, strict=True))
     return Chart(
         name="replies",
-        caption=Text("Devices asked in each round, and what became of them", "라운드별 요청 기기와 그 결과"),
-        summary=Text(
-            f"In all {folded} replies were folded in, {lost} devices did not reply, {refused} refused, "
-            f"{unusable} could not be used",
-            f"전체 라운드에서 반영 {folded}건, 응답 없음 {lost}건, 기기가 거절 {refused}건, 사용 불가 {unusable}건",
-        ),
+        caption=REPLIES,
+        summary=describe_replies(folded, lost, refused, unusable),
         across=ROUND,
         labels=_numbers(rounds),
         columns=(
-            Column(Text("folded in", "반영"), "bar", "accent"),
-            Column(Text("no reply", "응답 없음"), "bar", "before"),
-            Column(Text("refused by the device", "기기가 거절"), "bar", "muted"),
-            Column(Text("could not be used", "사용 불가"), "bar", "alert"),
+            Column(FATES[ReplyFate.FOLDED], "bar", "accent"),
+            Column(FATES[ReplyFate.NO_REPLY], "bar", "before"),
+            Column(FATES[ReplyFate.REFUSED], "bar", "muted"),
+            Column(UNUSABLE, "bar", "alert"),
         ),
         rows=rows,
         unit="count",

@@ -90,6 +90,19 @@ FATES = {
     ReplyFate.NOT_FINITE: Text("not finite", "유한하지 않음"),
     ReplyFate.TOO_LARGE: Text("too large", "크기 초과"),
 }
+UNUSABLE = Text("could not be used", "사용 불가")
+"""Fates of replies that came, were no refusal, and are no part of the model."""
+
+REPLIES = Text("Devices asked in each round, and what became of them", "라운드별 요청 기기와 그 결과")
+
+
+def describe_replies(folded: int, lost: int, refused: int, unusable: int) -> Text:
+    """Say what became of all devices that were asked."""
+    return Text(
+        f"In all {folded} replies were folded in, {lost} devices did not reply, {refused} refused, "
+        f"{unusable} could not be used",
+        f"전체 라운드에서 반영 {folded}건, 응답 없음 {lost}건, 기기가 거절 {refused}건, 사용 불가 {unusable}건",
+    )
 
 
 def value_text(value: str) -> Text:

@@ -115,8 +115,18 @@ class RoundOutcome:
         return self.report.asked - self.dropped_out
 
     @property
-    def unusable(self) -> dict[ReplyFate, int]:
-        """Replies that came and could not be used, by what was wrong with them."""
+    def refused(self) -> int:
+        """Devices that replied that they refuse."""
+        return self.report.fates.get(ReplyFate.REFUSED, 0)
+
+    @property
+    def unusable(self) -> int:
+        """Other replies that are no part of the model."""
+        return self.replied - self.refused - self.folded
+
+    @property
+    def mishaps(self) -> dict[ReplyFate, int]:
+        """Replies that came and could not be folded in, by what they were."""
         fine = (ReplyFate.FOLDED, ReplyFate.NO_REPLY)
         return {fate: count for fate, count in self.report.fates.items() if count and fate not in fine}
 

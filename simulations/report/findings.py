@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from models.domain.call import Label, ScamType
 from models.domain.privacy import PrivacyStatement, PrivacyUnit, show_epsilon
 from models.domain.release import Verdict
+from models.domain.round import ReplyFate
 from models.page.text import Text, decimal, file_size, join_words
-from models.page.wording import FATES, SCAM_TYPES, VERDICTS
+from models.page.wording import FATES, SCAM_TYPES, UNUSABLE, VERDICTS
 from simulations.report.content import ReportContent, RoundOutcome, Scores
 from simulations.report.product import CallDetection, ReleaseCard, StatisticsOutcome
 from simulations.report.wording import adversary_text, towards
@@ -31,8 +32,9 @@ def find_training(content: ReportContent) -> Text:
     asked = sum(outcome.report.asked for outcome in content.rounds)
     folded = sum(outcome.folded for outcome in content.rounds)
     dropped = sum(outcome.dropped_out for outcome in content.rounds)
-    unusable, rounds = asked - folded - dropped, len(content.rounds)
-    others = Text(f", {unusable:,} could not be used", f", {unusable:,}건 사용 불가") if unusable else NOTHING
+    refused = sum(outcome.refused for outcome in content.rounds)
+    unusable, rounds = asked - folded - dropped - refused, len(content.rounds)
+    others = _also(refused, FATES[ReplyFate.REFUSED]) + _also(unusable, UNUSABLE)
     used = Text(
         f"In {rounds} round{'s' if rounds > 1 else ''} {folded:,} of {asked:,} requested updates were folded in; ",
         f"{rounds}개 라운드에서 요청한 업데이트 {asked:,}건 중 {folded:,}건 반영, ",
@@ -40,9 +42,13 @@ def find_training(content: ReportContent) -> Text:
     return used + Text(f"{dropped:,} never came", f"{dropped:,}건 응답 없음") + others
 
 
+def _also(count: int, what: Text) -> Text:
+    return Text(f", {count:,} ", f", {count:,}건 ") + what if count else NOTHING
+
+
 def list_mishaps(outcome: RoundOutcome) -> list[Text]:
     """Name what went wrong in a round, with how often; nothing where nothing did."""
-    counts = [(FATES[fate], count) for fate, count in outcome.unusable.items()]
+    counts = [(FATES[fate], count) for fate, count in outcome.mishaps.items()]
     if outcome.report.wrong_shares:
         counts.append((Text("wrong shares", "잘못된 비밀 조각"), outcome.report.wrong_shares))
     aborted = [Text("secure round aborted", "안전 집계 중단")] if outcome.report.aborted else []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from models.domain.privacy import Adversary, PrivacyStatement, PrivacyUnit, show_epsilon
+from models.domain.round import ReplyFate
 from models.page.picture import DASHED, Key, Picture, describe_progress, draw, label_rounds
 from models.page.text import Text
 from models.page.vector import Ink, Words
+from models.page.wording import FATES, REPLIES, UNUSABLE, describe_replies
 from simulations.report.content import RoundOutcome, UpdateNorms
 from simulations.report.wording import UNITS, adversary_text, simulated_mark
 
@@ -26,36 +29,26 @@ EPSILON_LINES = {
 
 def draw_replies(rounds: Sequence[RoundOutcome]) -> Picture:
     """Draw what became of the devices asked in each round."""
-    folded = [outcome.folded for outcome in rounds]
-    dropped = [outcome.dropped_out for outcome in rounds]
-    unusable = [outcome.replied - outcome.folded for outcome in rounds]
+    counts = np.array([(o.folded, o.dropped_out, o.refused, o.unusable) for o in rounds]).T
+    bars = ((Ink.ACCENT, 1.0), (Ink.BEFORE, 0.55), (Ink.MUTED, 1.0), (Ink.ALERT, 1.0))
 
     def plot(axes: Axes, words: Words) -> None:
         numbers = [outcome.report.number for outcome in rounds]
-        used_or_lost = [f + d for f, d in zip(folded, dropped, strict=True)]
-        axes.bar(numbers, folded, color=Ink.ACCENT, width=BAR)
-        axes.bar(numbers, dropped, bottom=folded, color=Ink.BEFORE, width=BAR, alpha=0.55)
-        axes.bar(numbers, unusable, bottom=used_or_lost, color=Ink.ALERT, width=BAR)
+        for heights, below, (ink, alpha) in zip(counts, counts.cumsum(axis=0) - counts, bars, strict=True):
+            axes.bar(numbers, heights, bottom=below, color=ink, width=BAR, alpha=alpha)
         label_rounds(axes, words, numbers[0], numbers[-1])
 
     return Picture(
         "replies",
         draw("replies", 200, plot),
-        Text("Devices asked in each round, and what became of them", "라운드별 요청 기기와 그 결과"),
-        _describe_replies(sum(folded), sum(dropped), sum(unusable)),
+        REPLIES,
+        describe_replies(*counts.sum(axis=1).tolist()),
         (
-            Key("block accent", Text("folded in", "반영")),
-            Key("block before faint", Text("no reply", "응답 없음")),
-            Key("block alert", Text("could not be used", "사용 불가")),
+            Key("block accent", FATES[ReplyFate.FOLDED]),
+            Key("block before faint", FATES[ReplyFate.NO_REPLY]),
+            Key("block muted", FATES[ReplyFate.REFUSED]),
+            Key("block alert", UNUSABLE),
         ),
-    )
-
-
-def _describe_replies(folded: int, dropped: int, unusable: int) -> Text:
-    """Say in words what the bars add up to."""
-    return Text(
-        f"In all {folded} replies were folded in, {dropped} devices did not reply, {unusable} could not be used",
-        f"전체 라운드에서 반영 {folded}건, 응답 없음 {dropped}건, 사용 불가 {unusable}건",
     )
 
 

@@ -31,6 +31,7 @@ from fl_server.release.publishing import publish_release
 from fl_server.release.signing import ONLINE_ROLES, load_keys
 from models.domain.consent import Purpose
 from models.domain.order import SetRollout, parse_order
+from models.domain.round import ReplyFate
 from models.record import read_records
 from simulations.half_a_year import fill_database, fill_registry, make_rounds
 from tests.api.conftest import CHEAP, Api, SettableClock
@@ -430,6 +431,37 @@ def test_rounds_that_were_lied_to_or_ended_are_named_and_others_are_not(
     assert words in text
     assert "<b>9</b> 17" in text
     assert "<b>9</b> too few devices gave shares" in text
+
+
+@pytest.mark.parametrize(
+    ("language", "heads", "told"),
+    [
+        (
+            "en",
+            ["Round", "folded in", "no reply", "refused by the device", "could not be used"],
+            "In all 28 replies were folded in, 5 devices did not reply, 4 refused, 3 could not be used",
+        ),
+        (
+            "ko",
+            ["라운드", "반영", "응답 없음", "기기가 거절", "사용 불가"],
+            "전체 라운드에서 반영 28건, 응답 없음 5건, 기기가 거절 4건, 사용 불가 3건",
+        ),
+    ],
+)
+def test_devices_that_refused_have_a_column_and_words_of_their_own(
+    world: Browser, language: str, heads: list[str], told: str
+) -> None:
+    fates = {ReplyFate.FOLDED: 28, ReplyFate.NO_REPLY: 5, ReplyFate.REFUSED: 4, ReplyFate.FAILED: 2}
+    report = replace(make_rounds(1)[0], fates=fates | {ReplyFate.TOO_LARGE: 1})
+    registry = open_registry(world.api.registry)
+    for record in registry.rounds.iterdir():
+        record.unlink()
+    append_round(registry, report)
+    text = world.get("rounds", **{"Accept-Language": language}).text
+    table = text[text.index('id="replies-text"') :].partition("</table>")[0]
+    assert re.findall(r"<th [^>]*>(.*?)</th>", table) == [*heads, "1"]
+    assert re.findall(r"<td [^>]*>(.*?)</td>", table) == ["28", "5", "4", "3"]
+    assert told in table
 
 
 def test_what_a_release_notes_say_is_shown_as_text(world: Browser) -> None:

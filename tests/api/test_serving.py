@@ -134,14 +134,20 @@ def test_nothing_of_a_person_or_a_device_is_in_the_log(installed: Path, url: str
     }
 
 
-def test_the_api_of_a_process_that_is_killed_ends_with_it(installed: Path) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [lambda api: api.stdin.close(), lambda api: api.send_signal(signal.SIGTERM)],
+    ids=["its parent is killed", "its parent tells it to end"],
+)
+def test_the_api_of_another_process_ends_in_order_with_it_or_before(
+    installed: Path, end: Callable[[subprocess.Popen[bytes]], None]
+) -> None:
     command = [sys.executable, "-m", "api", *serve(installed, "--plain-http", "--stop-with-input")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline()
-        process.stdin.close()
-        process.wait(30)
+        end(process)
+        assert process.wait(30) == 0
 
 
 def test_a_taken_port_is_one_line_and_exit_code_5(

@@ -100,6 +100,13 @@ def test_a_plan_that_is_none_is_a_usage_error_in_one_line(capsys, options):
     assert printed.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("given", ["inf", "nan", "-1", "0", "1e-13", "1e-08", "0.049", "1e+10"])
+def test_noise_out_of_range_is_refused_with_the_range_that_holds(capsys, given):
+    assert calibrate(f"--noise-multiplier={given}") == 2
+    told = f"error: expected a noise multiplier of 0.05 to 1e+09, got {float(given)}\n"
+    assert capsys.readouterr().err == told
+
+
 @pytest.mark.parametrize("count", ["rounds", "cohort", "population", "participations"])
 @pytest.mark.parametrize("given", ["0", "-5"])
 def test_a_count_below_1_is_refused_by_its_name(capsys, count, given):

@@ -54,14 +54,19 @@ def example_run() -> RunFacts:
 
 def example_round(number: int, rounds: int) -> RoundOutcome:
     done = 1 - 0.86**number
-    failed = int(number % 7 == 0)
+    failed, refused = int(number % 7 == 0), int(number % 6 == 0)
     lost = 5 + number % 4
     f1 = 0.82 + 0.13 * done + 0.01 * (number % 3 - 1)
     return RoundOutcome(
         RoundReport(
             number=number,
             asked=50,
-            fates={ReplyFate.FOLDED: 50 - lost - failed, ReplyFate.NO_REPLY: lost, ReplyFate.NOT_FINITE: failed},
+            fates={
+                ReplyFate.FOLDED: 50 - lost - refused - failed,
+                ReplyFate.NO_REPLY: lost,
+                ReplyFate.REFUSED: refused,
+                ReplyFate.NOT_FINITE: failed,
+            },
             epsilon=1.44 * (number / rounds) ** 0.5,
             acceptance_f1=f1 + 0.01,
             acceptance_loss=0.4 - 0.2 * done,

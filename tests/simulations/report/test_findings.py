@@ -22,6 +22,7 @@ from simulations.report.findings import (
     find_release,
     find_statistics,
     find_training,
+    list_mishaps,
     wilson_interval,
 )
 from simulations.report.product import ShareEstimate
@@ -99,9 +100,18 @@ def test_losses_that_may_be_chance_are_said_to_be() -> None:
 
 
 def test_training_counts_every_device_that_was_asked() -> None:
-    assert find_training(example_content()).en == (
-        "In 20 rounds 868 of 1,000 requested updates were folded in; 130 never came, 2 could not be used"
+    found = find_training(example_content())
+    assert found.en == (
+        "In 20 rounds 865 of 1,000 requested updates were folded in; "
+        "130 never came, 3 refused by the device, 2 could not be used"
     )
+    assert found.ko.endswith("865건 반영, 130건 응답 없음, 3건 기기가 거절, 2건 사용 불가")
+
+
+def test_a_round_names_refusals_as_such_and_none_where_there_was_none() -> None:
+    sixth, seventh = example_content().rounds[5:7]
+    assert list_mishaps(sixth) == [Text("refused by the device 1", "기기가 거절 1")]
+    assert list_mishaps(seventh) == [Text("not finite 1", "유한하지 않음 1")]
 
 
 def test_the_cost_in_privacy_names_the_unit_and_both_adversaries() -> None:
