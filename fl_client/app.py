@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fl_client.guard import Guard
 from fl_client.training import LabelledWords, require_trainable, train_on_device
-from models.detector.plain_classifier import prepare
+from models.detector.plain_classifier import compile_step
 from models.domain.messages import METRICS, MODEL, REFUSED, TASK, UPDATE, VECTOR, task_from_values
 from models.errors import ProtocolRefusedError, RefusedError, TaskRefusedError
 from models.npy import read_npy, write_npy
@@ -38,7 +38,7 @@ def build_client_app(load_calls: CallLoader, guard: Guard) -> ClientApp:
         load_calls: Gives the labelled calls of the device with this number.
         guard: Admits and charges what is trained.
     """
-    prepare()
+    compile_step()
     app = ClientApp(mods=[say_no_more])
 
     @app.train()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fl_client.app import DEVICE_ID, OWN_ROUND, CallLoader, model_in, said_in, say_no_more
 from fl_client.guard import Guard
 from fl_client.training import LabelledWords, require_trainable, train_on_device
-from models.detector.plain_classifier import prepare
+from models.detector.plain_classifier import compile_step
 from models.domain.messages import SECURE, TASK, UPDATE, SecureStage, task_from_values
 from models.domain.training import LocalTask
 from models.errors import ProtocolRefusedError
@@ -59,7 +59,7 @@ def build_secure_client_app(
         guard: Admits and charges what is trained.
         credentials_of: Gives its credentials.
     """
-    prepare()
+    compile_step()
     app = ClientApp(mods=[say_no_more])
     rounds: dict[int, OpenRound] = {}
 

@@ -29,9 +29,9 @@ _sum_compiled = compiled_with("contract", "reassoc")
 
 
 UNITS = 64
-"""The detector's; known beforehand, which makes the loops twice as fast.
+"""The detector's; known beforehand, which makes the products 1.4 to 1.7 times as fast.
 
-It stands here: what is kept on disk is compiled anew where this file changes, and where no other does.
+It stands here, and not in another file: what is kept on disk is compiled anew only where this file changes.
 """
 
 GATES = 4 * UNITS

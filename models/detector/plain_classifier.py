@@ -86,7 +86,7 @@ class PlainClassifier:
         return _Layers(*(part.view(*shape) for part, shape in zip(parts, shapes, strict=True)))
 
 
-def prepare() -> None:
+def compile_step() -> None:
     """Compile what a step runs, which takes seconds on a new machine: before a task comes, and none is charged yet."""
     silent = {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(1).items()}
     PlainClassifier(silent, 1).step([np.zeros((1, 1), np.float32)], np.zeros(1, np.float32), 1.0, 0.0)
