@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("hearsay", deadline=None)
+settings.register_profile("hearsay", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("search", settings.get_profile("hearsay"), derandomize=False)
 settings.load_profile("hearsay")
-"""No example fails by its time: a busy machine is no fault of the code. Speed is for the benchmarks."""
+"""No example fails by its time: a busy machine is no fault of the code. Speed is for the benchmarks. And the same code
+is tested with the same examples; ``--hypothesis-profile=search`` looks for others."""
 
 
 @pytest.fixture(scope="session")
