@@ -71,6 +71,7 @@ def serve(folder: Path, *options: str) -> list[str]:
     ]
 
 
+@pytest.mark.usefixtures("open_week")
 def test_many_devices_at_once_are_all_answered(url: str, tmp_path: Path) -> None:
     window = open_window(datetime.now(UTC))
     with open_connection(url) as connection, ThreadPoolExecutor(16) as pool:
@@ -86,6 +87,7 @@ def test_many_devices_at_once_are_all_answered(url: str, tmp_path: Path) -> None
         assert set(pool.map(take_part, range(60))) == {window.name}
 
 
+@pytest.mark.usefixtures("open_week")
 def test_the_operator_releases_early_while_the_api_runs(
     installed: Path, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -272,6 +274,7 @@ def devices_in(folder: Path, column: str = "id FROM devices") -> set[str]:
         return {row[0] for row in connection.execute(f"SELECT {column}")}
 
 
+@pytest.mark.usefixtures("open_week")
 @pytest.mark.parametrize(("act", "stored"), [(enrol, "id FROM devices"), (enrol_and_report, "device_id FROM reports")])
 def test_killed_in_the_middle_nothing_that_was_acknowledged_is_lost(
     tmp_path: Path, act: Callable[[httpx.Client], Credentials], stored: str

@@ -33,7 +33,8 @@ from simulations.scenarios import DEFAULT_DRIFT, drift_named
 from simulations.settings import RunSettings
 from simulations.workspace import open_workspace
 
-pytestmark = pytest.mark.timeout(900)  # a test may have to wait for three runs
+# A test may have to wait for three runs.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("open_week")]
 
 PATIENCE_SECONDS = 240.0
 """A bound on waiting, far above what any step needs."""
