@@ -13,8 +13,9 @@ from models.domain.window import open_window
 settings.register_profile("hearsay", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("search", settings.get_profile("hearsay"), derandomize=False)
 settings.load_profile("hearsay")
-"""No example fails by its time: a busy machine is no fault of the code. Speed is for the benchmarks. And the same code
-is tested with the same examples; ``--hypothesis-profile=search`` looks for others."""
+"""No example fails by its time: a busy machine is no fault of the code. Speed is for the benchmarks. Examples follow
+from the code, not from chance, so that none fails a change that it isn't about; ``--hypothesis-profile=search`` looks
+for others."""
 
 
 @pytest.fixture(scope="module")
