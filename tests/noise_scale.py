@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
-ALPHA = 1e-6
-"""Probability with which right noise is rejected: once in a million runs of a test."""
+ALPHA = 1e-9
+"""Probability with which right noise is rejected. Of 5,000 values it takes a scale wrong by 30 % for right more rarely
+than once in ten million times, of more values never."""
 
 
 def is_gaussian_noise(values: NDArray[np.float64], deviation: float) -> bool:

@@ -24,7 +24,7 @@ from simulations.ray_engine.apps import FAILURE, FOLDER, PROCESS, SETTINGS, SETT
 from simulations.settings import RunSettings
 from simulations.workspace import Workspace
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0  # a busy machine may take this long; one that ends is told of at once
 STOP_SECONDS = 30.0
 PAUSE_SECONDS = 0.2
 
@@ -75,24 +75,29 @@ def _absolute(settings: RunSettings) -> RunSettings:
 @contextmanager
 def _superlink(folder: Path, log: int) -> Iterator[dict[str, str]]:
     """Start a SuperLink on a free port of loopback; yield the environment in which `flwr` finds it; stop it."""
-    port = _free_port()
     environment = _environment(folder)
+    with held_port() as port:
+        _write_connection(folder, port)
+        command = [_script("flower-superlink"), "--insecure", "--simulation", "--isolation", "subprocess"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--database", ":flwr-in-memory:"]
+        # A session of its own: Ctrl-C reaches the run first, which then stops Flower in order.
+        process = subprocess.Popen(  # noqa: S603 - no shell
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            _await_health(process, port)
+            yield environment
+        finally:
+            _stop(process)
+
+
+def _write_connection(folder: Path, port: int) -> None:
+    """Tell `flwr` where the SuperLink listens."""
     write_durably(
         folder / "config.toml",
         f'[superlink]\ndefault = "{_CONNECTION}"\n\n[superlink.{_CONNECTION}]\naddress = "127.0.0.1:{port}"\n'
         "insecure = true\n".encode(),
     )
-    command = [_script("flower-superlink"), "--insecure", "--simulation", "--isolation", "subprocess"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--database", ":flwr-in-memory:"]
-    # A session of its own: Ctrl-C reaches the run first, which then stops Flower in order.
-    process = subprocess.Popen(  # noqa: S603 - no shell
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-    )
-    try:
-        _await_health(process, port)
-        yield environment
-    finally:
-        _stop(process)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -114,10 +119,13 @@ def _script(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def held_port() -> Iterator[int]:
+    """Yield a free port of loopback that nobody else is given in the block; who asks for it by number may listen."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
 
 
 def _await_health(process: subprocess.Popen[bytes], port: int) -> None:

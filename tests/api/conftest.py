@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,12 +75,16 @@ class Api:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    try:
-        with running_postgresql() as url:
-            yield url
-    except PostgresqlMissingError as missing:
-        pytest.skip(str(missing))
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with ExitStack() as servers:
+        # For root its package makes a user, and fails where another process of the tests makes it at the same moment.
+        with (tmp_path_factory.getbasetemp().parent / "postgresql.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                url = servers.enter_context(running_postgresql())
+            except PostgresqlMissingError as missing:
+                pytest.skip(str(missing))
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -72,8 +72,9 @@ def converse(api: Api, sent: bytes) -> tuple[int, dict[str, Any]]:
 def test_what_is_no_request_or_comes_too_slowly_is_told_so(
     sqlite_api: Api, sent: bytes, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
-    monkeypatch.setattr(limits, "BODY_SECONDS", 0.2)
+    if status == 408:  # what does come is given its time, on a busy machine too
+        monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+        monkeypatch.setattr(limits, "BODY_SECONDS", 0.2)
     answered, document = converse(sqlite_api, sent)
     assert answered == document["status"] == status
     assert document["type"] == ("/problems/malformed-request" if status == 400 else "/problems/request-too-slow")
@@ -97,8 +98,6 @@ def test_a_body_that_is_announced_too_large_or_in_two_ways_is_refused_before_it_
 
 
 def test_a_second_request_has_to_arrive_in_time_too(sqlite_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
-
     async def talk() -> tuple[bytes, bytes]:
         config = configuration(sqlite_api.app, Binding("127.0.0.1", 0, None))
         config.load()
@@ -109,6 +108,7 @@ def test_a_second_request_has_to_arrive_in_time_too(sqlite_api: Api, monkeypatch
             reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
             writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             first = await reader.readuntil(b'{"status":"ok"}')
+            monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
             writer.write(b"GET /healthz HTTP/1.1\r\n")
             second = await reader.read()
             writer.close()

@@ -33,6 +33,8 @@ from tests.end_to_end.leak_search import compress_with_gzip, find_word, find_wor
 from tests.end_to_end.recording_proxy import recording_proxy
 from tests.end_to_end.test_run import small_world
 
+pytestmark = pytest.mark.usefixtures("open_week")
+
 CANARY = "뷁쀍뚥캵"
 """Four syllables that no Korean word holds."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -32,6 +32,9 @@ from simulations.run import Outcome, run_simulation
 from simulations.scenarios import DEFAULT_DRIFT, drift_named
 from simulations.settings import RunSettings
 from simulations.workspace import open_workspace
+
+# A test may have to wait for three runs.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("open_week")]
 
 PATIENCE_SECONDS = 240.0
 """A bound on waiting, far above what any step needs."""
@@ -181,36 +184,43 @@ def test_a_device_that_installs_and_detects_never_loads_torch(released):
     assert len(json.loads(done.stdout)["calls"]) == 1
 
 
-def _stop_at(checkpoint: Path, command: list[str], number: signal.Signals) -> tuple[int, str]:
-    """Run a command until a file is there, send it a signal, and return its exit code and what it said."""
-    # A test run in the background may have been told to ignore Ctrl-C, and children would inherit that.
+STOPPING = """
+import os, signal, sys
+from fl_server import federation
+
+def save_and_stop(folder, state, *more, save=federation.save_checkpoint):
+    save(folder, state, *more)
+    if state.round_number == {round_number}:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+federation.save_checkpoint = save_and_stop
+from simulations.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""The command, held where a round is saved until a signal comes: from outside, rounds are too quick to aim at."""
+
+
+def _stop_after(round_number: int, command: list[str], number: signal.Signals) -> tuple[int, str]:
+    """Run a command until a round is saved, send it a signal, and return its exit code and what it said."""
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-c", STOPPING.format(round_number=round_number), *command[3:]],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A test run in the background may have been told to ignore Ctrl-C, and children would inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    deadline = time.monotonic() + PATIENCE_SECONDS
     try:
-        while not checkpoint.exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            _wait_a_moment(process)
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), process.communicate()
         process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
         stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
         process.wait()
     assert stdout == ""
     return process.returncode, stderr
-
-
-def _wait_a_moment(process: subprocess.Popen[str]) -> None:
-    try:
-        process.wait(0.01)
-    except subprocess.TimeoutExpired:
-        return
 
 
 @dataclass(frozen=True)
@@ -227,12 +237,11 @@ class Stopped:
 @pytest.fixture(scope="module")
 def stopped(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     out = tmp_path_factory.mktemp("stopped") / "run"
-    settings, rounds = settings_of(base), out / "federation" / "server"
-    killed, _ = _stop_at(rounds / "round-0001.npz", command_of(settings, out), signal.SIGKILL)
+    settings = settings_of(base)
+    killed, _ = _stop_after(1, command_of(settings, out), signal.SIGKILL)
     with pytest.raises(CheckpointError, match="other settings"):
         open_workspace(out, replace(settings, seed=8).digest(), resume=True)
-    command = command_of(settings, out, "--resume")
-    interrupted, said = _stop_at(rounds / "round-0002.npz", command, signal.SIGINT)
+    interrupted, said = _stop_after(2, command_of(settings, out, "--resume"), signal.SIGINT)
     reports = {path.name: path.read_bytes() for path in (out / "registry" / "rounds").glob("0*.json")}
     outcome = run_here(settings, out, resume=True)
     kept = {name: (out / "registry" / "rounds" / name).read_bytes() for name in reports}

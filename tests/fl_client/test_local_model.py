@@ -61,22 +61,22 @@ def test_nothing_of_the_call_stands_in_the_commands_arguments(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"),
+    ("code", "seconds", "reason"),
     [
-        ("sys.exit(3)", "failed"),
-        ("time.sleep(60)", "too long"),
-        ("os.close(1); time.sleep(60)", "too long"),
-        ("print('가' * 100_000)", "too much"),
-        ("if os.fork(): os._exit(0)\ntime.sleep(60)", "too long"),
+        ("sys.exit(3)", 30.0, "failed"),
+        ("time.sleep(60)", 1.0, "too long"),
+        ("os.close(1); time.sleep(60)", 1.0, "too long"),
+        ("print('가' * 100_000)", 30.0, "too much"),
+        ("if os.fork(): os._exit(0)\ntime.sleep(60)", 1.0, "too long"),
     ],
 )
 def test_a_model_that_fails_or_is_slow_is_ended_with_all_that_it_started(
-    tmp_path: Path, code: str, reason: str
+    tmp_path: Path, code: str, seconds: float, reason: str
 ) -> None:
     held = tmp_path / "held"
     holding = f"import fcntl\nfile = open({str(held)!r}, 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\n{code}"
     with pytest.raises(LocalModelError, match=reason) as failed:
-        ask(tmp_path, holding, seconds=1.0)
+        ask(tmp_path, holding, seconds)
     assert "통장" not in str(failed.value)
     with held.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # had only when no process of the model's holds the file any more

@@ -18,6 +18,8 @@ from simulations.reporting import PHONES_A_DEVICE, Phone, gather_phones, learn, 
 from simulations.service import ApiPlace, release_window, serving_api
 from tests.models.detector.small import small_detector
 
+pytestmark = pytest.mark.usefixtures("open_week")
+
 WARNED = CallObservation(Verdict.DANGEROUS, score=0.95, seconds=200, warned=True)
 
 

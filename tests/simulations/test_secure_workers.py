@@ -28,7 +28,7 @@ def build_app(enrolment: SimulatedEnrolment) -> ClientApp:
 
 
 def secure_sum(grid: SimulatedGrid, enrolment: SimulatedEnrolment) -> np.ndarray:
-    settings = SecureSettings(enrolment.authority, 60.0, Clock())
+    settings = SecureSettings(enrolment.authority, 600.0, Clock())  # workers start in it
     collector = SecureCollector(grid, start_parameters(), secure_plan().task_of(1, 1.0), settings)
     total, fates = collector.collect(grid.get_node_ids())
     assert fates == {ReplyFate.FOLDED: DEVICES}

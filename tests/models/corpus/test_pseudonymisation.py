@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from models.corpus.pseudonyms import PseudonymKey, load_or_create_key
 from models.corpus.reader import read_calls
 from models.domain.call import Call, Label, Segment
 from models.errors import KeyExposedError, PseudonymKeyError
+from tests.processor_time import at_most
 
 ROWS = [
     {
@@ -48,14 +50,19 @@ def report_of(calls: Path, name: str = "report.json") -> dict[str, Any]:
     return report
 
 
+def told_in(path: Path) -> str:
+    """Return what a file says but for pseudonyms and the key's fingerprint, in which any digits may stand by chance."""
+    return re.sub(r'"(p-[0-9a-f]{32}|[0-9a-f]{16})"', "", path.read_text(encoding="utf-8"))
+
+
 def test_the_result_is_a_call_file_without_ids_names_numbers_and_fields_of_others(calls: Path) -> None:
     assert pseudonymise(calls) == 0
-    written = (calls.parent / "out.jsonl").read_text(encoding="utf-8")
+    told = told_in(calls.parent / "out.jsonl")
     first, second = read_calls(calls.parent / "out.jsonl")
     assert first.text == "저는 <이름>입니다 <전화번호> 역삼동 12번지 칠십이년생"
     assert second.segments == (Segment(0, 1, "카드 <카드번호> 네"),)
     assert [first.label, second.label] == [Label.VISHING, Label.NORMAL]
-    assert not any(word in written for word in ("홍길동", "1234", "agent", '"b"'))
+    assert not any(word in told for word in ("홍길동", "1234", "agent", '"b"'))
 
 
 def test_the_report_counts_and_names_places_and_quotes_nothing(calls: Path) -> None:
@@ -65,8 +72,8 @@ def test_the_report_counts_and_names_places_and_quotes_nothing(calls: Path) -> N
     assert report["masked"] == {"이름": 1, "전화번호": 1, "카드번호": 1}
     assert report["calls_with"] == {"이름": 1, "전화번호": 1, "카드번호": 1}
     assert report["to_check"]["places"] == {"perhaps a date of birth": 1, "perhaps an address": 1}
-    written = (calls.parent / "report.json").read_text(encoding="utf-8")
-    assert not any(word in written for word in ("홍길동", "역삼동", "칠십이", "1234", "공일공", "여보세요"))
+    told = told_in(calls.parent / "report.json")
+    assert not any(word in told for word in ("홍길동", "역삼동", "칠십이", "1234", "공일공", "여보세요"))
 
 
 def test_a_place_leads_to_what_a_person_should_look_at(calls: Path) -> None:
@@ -197,10 +204,10 @@ def test_what_rules_can_not_settle_is_a_place_to_check(text: str, doubt: Doubt, 
     assert (place.doubt, text[place.start : place.end], place.segment) == (doubt, found, None)
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize("piece", ["가", "a.", "03년", "동1", "김 "])
 def test_no_text_is_looked_through_longer_than_its_length_allows(piece: str) -> None:
-    assert list(find_places_to_check(Call("a", Label.NORMAL, text=piece * (100_000 // len(piece))))) is not None
+    with at_most(20):
+        assert list(find_places_to_check(Call("a", Label.NORMAL, text=piece * (100_000 // len(piece))))) is not None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from simulations.federating import WatchedFederation, drop_out
 from simulations.field import Field, device_world, lay_field
 from simulations.grid import InProcessGrid
 from simulations.ray_engine.apps import FAILURE
-from simulations.ray_engine.engine import EngineError, require_finished, run_on_ray
+from simulations.ray_engine.engine import EngineError, held_port, require_finished, run_on_ray
 from simulations.report.content import RoundOutcome
 from simulations.scenarios import drift_named
 from simulations.settings import Engine, RunSettings
@@ -88,3 +89,12 @@ def test_a_runtime_that_broke_down_is_told_with_the_place_of_its_log(tmp_path: P
 
 def test_rounds_that_are_all_done_are_no_error(tmp_path: Path):
     require_finished(SETTINGS, Workspace(tmp_path, "", goes_on=True), done=2)
+
+
+def test_a_held_port_is_had_by_its_number_alone():
+    """While Flower loads its modules, another process could be given the port that it was told to listen on."""
+    with held_port() as port:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)):
+            pass

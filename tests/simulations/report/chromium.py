@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,8 @@ class Page:
     def close(self) -> None:
         """Ask the whole browser to end, so that no child of it still writes into the profile."""
         self.session = ""
-        self.call("Browser.close")
+        with suppress(RuntimeError):  # it may have ended before it answered
+            self.call("Browser.close")
 
     def _receive(self) -> dict[str, Any]:
         received = bytearray()
@@ -117,7 +118,7 @@ def open_page(address: str | Path, profile: Path) -> Iterator[Page]:
             yield page
         finally:
             page.close()
-            process.wait(timeout=30)
+            process.wait(timeout=120)
 
 
 def _load(page: Page, address: str) -> None:
