@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fl_client.observation import CallObservation
-from models.detector.decision import FEWEST_WORDS, decide
+from models.detector.decision import decide
 from models.detector.evidence import Evidence, EvidenceFinder
 from models.detector.explanation import Explainer, Finding, TemplateExplainer
 from models.detector.key_tokens import select_key_tokens
@@ -72,8 +72,7 @@ class CallJudge:
         `FEWEST_WORDS` were heard, whatever they score.
         """
         score = self._listener.score
-        enough = len(self._words) >= FEWEST_WORDS
-        verdict = decide(score, self._card.thresholds) if enough else Verdict.NORMAL
+        verdict = decide(score, len(self._words), self._card.thresholds)
         tokens = select_key_tokens(self._words, self._listener.attention)
         reason = self._explainer.explain(Finding(verdict, tokens, self._evidence.found, self._words))
         return Judgement(seconds, score, verdict, tokens, reason)

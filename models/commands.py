@@ -11,15 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from models.command import console, print_json
 from models.corpus.generator import SOURCE, generate_calls
 from models.corpus.reader import call_lines, read_calls
-from models.detector.decision import decide
 from models.detector.model_file import make_directory, write_bytes
 from models.domain.call import Call
 from models.domain.release import Thresholds
@@ -29,6 +26,7 @@ from models.text.ngrams import NgramScheme
 
 if TYPE_CHECKING:
     from models.detector.embedding import NgramEmbedding
+    from models.detector.evaluation import WindowScores
     from models.detector.training import TrainingSettings
 
 _ALARMS = "false_alarms_per_1000"
@@ -81,10 +79,10 @@ def evaluate(options: argparse.Namespace) -> None:
         _keep_apart(options.scores, map(Path, options.calls))
     detector = open_detector(options.model)
     calls = _gather_calls(options.calls, options.synthetic, options.seed)
-    scores = {seconds: detector.score(calls, seconds) for seconds in options.seconds}
-    windows = evaluate_windows(scores, calls, detector.thresholds)
+    heard = {seconds: detector.score(calls, seconds) for seconds in options.seconds}
+    windows = evaluate_windows(heard, calls, detector.thresholds)
     if options.scores:
-        _write_scores(options.scores, calls, scores, detector.thresholds)
+        _write_scores(options.scores, calls, heard, detector.thresholds)
     if options.json:
         print_json({"model": str(options.model.name), "thresholds": _as_json(detector.thresholds), "windows": windows})
     else:
@@ -208,15 +206,12 @@ def _read_or_generate(name: str, synthetic: int, seed: int) -> list[Call]:
 
 
 def _write_scores(
-    path: Path,
-    calls: Sequence[Call],
-    scores: Mapping[float, NDArray[np.float64]],
-    thresholds: Thresholds,
+    path: Path, calls: Sequence[Call], heard: Mapping[float, WindowScores], thresholds: Thresholds
 ) -> None:
     lines = [
-        {"id": call.id, "seconds": seconds, "score": float(score), "verdict": decide(score, thresholds).value}
-        for seconds in scores
-        for call, score in zip(calls, scores[seconds], strict=True)
+        {"id": call.id, "seconds": seconds, "score": float(score), "verdict": verdict.value}
+        for seconds, window in heard.items()
+        for call, score, verdict in zip(calls, window.scores, window.verdicts(thresholds), strict=True)
     ]
     text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
     write_bytes(path, text.encode())
@@ -228,6 +223,7 @@ def _as_json(thresholds: Thresholds) -> dict[str, float]:
 
 def _table(windows: Sequence[Mapping[str, Any]]) -> Table:
     columns = {"n": "n", "precision": "prec.", "recall": "recall", "f1": "F1", "roc_auc": "AUC", _ALARMS: "false/1000"}
+    columns |= {"recall_by_then": "recall by then", f"{_ALARMS}_by_then": "false/1000 by then"}
     table = Table("seconds", Column("source", no_wrap=True), *columns.values())
     for window in windows:
         for source, figures in {"all": window["all"], **window["by_source"]}.items():

@@ -145,7 +145,8 @@ def _profile(
     words = [words_until(call, HEARD_FOR_SECONDS) for call in acceptance]
     scores = OnnxDetector.load(exported).score_batch(words)
     calibration, thresholds = judge.calibrate(base.parameters)
-    base_scores = calibrate_logits(score_calls(base, acceptance, HEARD_FOR_SECONDS), calibration)
+    base_logits = score_calls(base, acceptance, HEARD_FOR_SECONDS)
+    base_scores = calibrate_logits(base_logits, [*map(len, words)], calibration)
     after = JudgedModel(detector.parameters, scores, detector.thresholds)
     before = JudgedModel(base.parameters, base_scores, thresholds)
     known = detector.vocabulary

@@ -2,12 +2,14 @@
 // Python. It runs on onnxruntime-node and onnxruntime-web, which the caller brings along. Text stays where it is: this
 // file opens no connection.
 
-const FORMAT = "hearsay-detector/4";
+const FORMAT = "hearsay-detector/5";
 const OPSET = 17;
 const STATE = ["h", "c", "attention", "pooled", "bag"];
 const NOTHING_HEARD = -1e9;
 const EVEN_SCORE = 0.5;
 const FEWEST_WORDS = 5;
+const EARLY_WORDS = 15;
+const LATE_WORDS = 315;
 const LARGEST_LOGIT = 30;
 const WORDS_AT_ONCE = 256;
 const PADDING = 0;
@@ -193,7 +195,8 @@ export class Listener {
   /** The calibrated score (0 to 1) of all that was heard; 0.5 before the first word. */
   get score() {
     if (this.#logit === null) return EVEN_SCORE;
-    const { slope, offset } = this.#detector.metadata.calibration;
+    const { early_slope: early, late_slope: late, offset } = this.#detector.metadata.calibration;
+    const slope = early + lateness(this.#energies.length) * (late - early);
     const scaled = slope * this.#logit + offset;
     return 1 / (1 + Math.exp(-Math.min(Math.max(scaled, -LARGEST_LOGIT), LARGEST_LOGIT)));
   }
@@ -213,6 +216,12 @@ export class Listener {
   }
 }
 
+/** How far from EARLY_WORDS (0) to LATE_WORDS (1) a call is, on a logarithmic scale. */
+function lateness(words) {
+  const within = Math.min(Math.max(words, EARLY_WORDS), LATE_WORDS);
+  return Math.log(within / EARLY_WORDS) / Math.log(LATE_WORDS / EARLY_WORDS);
+}
+
 function checkMetadata(metadata) {
   const { format, opset, scheme, thresholds, calibration, files } = metadata ?? {};
   if (format !== FORMAT || opset !== OPSET) {
@@ -222,7 +231,8 @@ function checkMetadata(metadata) {
     scheme?.most_per_word];
   const ordered = thresholds?.suspicious > EVEN_SCORE && thresholds.suspicious <= thresholds.dangerous
     && thresholds.dangerous <= 1;
-  const scaling = calibration?.slope > 0 && Number.isFinite(calibration.slope) && Number.isFinite(calibration.offset);
+  const { early_slope: early, late_slope: late, offset } = calibration ?? {};
+  const scaling = early > 0 && late > 0 && [early, late, offset].every(Number.isFinite);
   const possible = sizes.every((size) => Number.isInteger(size) && size > 0) && scheme.shortest <= Math.min(scheme.longest, 3);
   if (!possible || !ordered || !scaling || typeof files !== "object") {
     throw new ReleaseError("the metadata lacks a value or holds one that can't be");

@@ -20,7 +20,7 @@ from models.comparison.rows import ROWS
 from models.comparison.significance import RESAMPLES, compare_paired, draw_groups, intervals
 from models.corpus.counterfactual import CHANGES, KEYWORDS, WORDS_REMOVED
 from models.detector.cut_calls import LEARNED_AT
-from models.detector.evaluation import measure_warnings
+from models.detector.evaluation import measure
 from models.domain.call import Label
 
 PARTS = ("all", "timed", "others")
@@ -77,7 +77,7 @@ def _windows(
         window: Figures = {"seconds": seconds}
         for part, rows in parts.items():
             each = zip(scores, warnings, strict=True)
-            by_seed = [asdict(measure_warnings(score, warned, outcome.calls, rows)) for score, warned in each]
+            by_seed = [asdict(measure(score, warned, outcome.calls, rows)) for score, warned in each]
             window[part] = _mean(by_seed)
             window[part]["intervals"] = intervals(truth[rows], warnings[:, rows], draws[part])
         windows.append(window)

@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from models.detector.calibration import calibrate
 from models.detector.cut_calls import Examples, Words, cut_calls
 from models.detector.decision import EVEN_SCORE, calibrate_logits
-from models.detector.rehearsal import CALIBRATED_AT, halve_calls
+from models.detector.heard_calls import weigh_sources
+from models.detector.rehearsal import halve_calls
 from models.domain.call import Call
 from models.domain.release import Thresholds
+from models.text.window import WINDOWS, words_until
 
 Judge = Callable[[Sequence[Words]], NDArray[np.float64]]
 """Gives a number (N,) for calls given as words: a logit, or a calibrated score."""
@@ -99,16 +101,27 @@ def fit_calibrated(fit: Fit, calls: Sequence[Call], seed: int) -> dict[str, Fitt
     halves = halve_calls(calls, seed)
     rehearsals = [(fit(cut_calls(learned), seed), judged) for learned, judged in (halves, halves[::-1])]
     return {
-        row: _calibrated(
-            model, [(rehearsed[row], cut_calls(judged, CALIBRATED_AT)) for rehearsed, judged in rehearsals]
-        )
+        row: _calibrated(model, [(rehearsed[row], judged) for rehearsed, judged in rehearsals])
         for row, model in fit(cut_calls(calls), seed).items()
     }
 
 
-def _calibrated(model: Uncalibrated, rehearsals: Sequence[tuple[Uncalibrated, Examples]]) -> Fitted:
-    logits = np.concatenate([rehearsed.judge(heard.words) for rehearsed, heard in rehearsals])
-    labels = np.concatenate([heard.labels for _, heard in rehearsals])
-    weights = np.concatenate([heard.weights for _, heard in rehearsals])
-    calibration, thresholds = calibrate(logits, labels, weights)
-    return Fitted(lambda calls: calibrate_logits(model.judge(calls), calibration), thresholds, model.cost())
+def _calibrated(model: Uncalibrated, rehearsals: Sequence[tuple[Uncalibrated, Sequence[Call]]]) -> Fitted:
+    parts = [_judge_windows(rehearsed.judge, calls) for rehearsed, calls in rehearsals]
+    logits, words = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+    judged = [call for _, calls in rehearsals for call in calls]
+    calibration, thresholds = calibrate(logits, words, [int(call.label) for call in judged], weigh_sources(judged))
+
+    def score(calls: Sequence[Words]) -> NDArray[np.float64]:
+        return calibrate_logits(model.judge(calls), [*map(len, calls)], calibration)
+
+    return Fitted(score, thresholds, model.cost())
+
+
+def _judge_windows(judge: Judge, calls: Sequence[Call]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the logits of calls at each of `WINDOWS`, and how many words were heard, both (W, N)."""
+    heard = [words_until(call, at) for at in WINDOWS for call in calls]
+    lengths = np.array([len(words) for words in heard])
+    logits = np.zeros(len(heard))
+    logits[lengths > 0] = judge([words for words in heard if words])
+    return logits.reshape(len(WINDOWS), -1), lengths.reshape(len(WINDOWS), -1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from models.domain.release import Calibration, Thresholds
@@ -53,7 +53,7 @@ class DetectorCard:
                 hidden=int(metadata["hidden"]),
                 parameters=int(metadata["parameters"]),
                 scheme=NgramScheme(**{name: int(value) for name, value in metadata["scheme"].items()}),
-                calibration=Calibration(**_finite(metadata["calibration"])),
+                calibration=_calibration(metadata["calibration"]),
                 thresholds=Thresholds(**_finite(metadata["thresholds"])),
                 vocabulary=None if (known := metadata.get("vocabulary")) is None else Vocabulary.from_text(known),
             )
@@ -67,8 +67,14 @@ class DetectorCard:
         sizes = (self.dimensions, self.hidden, self.parameters, scheme.buckets, scheme.shortest, scheme.most_per_word)
         if min(sizes) < 1 or not scheme.shortest <= min(scheme.longest, 3):
             raise ModelFileError("the detector's metadata holds a size that no detector has")
-        if not 0.5 < thresholds.suspicious <= thresholds.dangerous <= 1.0 or self.calibration.slope <= 0:
+        slope = min(self.calibration.early_slope, self.calibration.late_slope)
+        if not 0.5 < thresholds.suspicious <= thresholds.dangerous <= 1.0 or slope <= 0:
             raise ModelFileError("the detector's metadata holds alarm thresholds or a calibration that can't be")
+
+
+def _calibration(values: Mapping[str, Any]) -> Calibration:
+    numbers = _finite(values)
+    return Calibration(**{field.name: numbers[field.name] for field in fields(Calibration)})
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, float]:

@@ -33,10 +33,10 @@ class Examples:
     weights: NDArray[np.float64]
 
 
-def cut_calls(calls: Sequence[Call], windows: Sequence[float] = LEARNED_AT) -> Examples:
+def cut_calls(calls: Sequence[Call]) -> Examples:
     """Return calls, cut at all windows, as examples."""
     weighed = list(zip(calls, weigh_sources(calls).tolist(), strict=True))
-    cut = [(words_until(call, at), int(call.label), weight) for at in windows for call, weight in weighed]
+    cut = [(words_until(call, at), int(call.label), weight) for at in LEARNED_AT for call, weight in weighed]
     spoken = [each for each in cut if each[0]]
     weights = np.array([weight for _, _, weight in spoken])
     labels = np.array([label for _, label, _ in spoken])

@@ -50,6 +50,12 @@ class IndexedCalls:
     labels: NDArray[np.float32]
     bag: NDArray[np.float64]
 
+    def rows(self, chosen: NDArray[np.bool_]) -> IndexedCalls:
+        """Return the calls that are chosen (N,)."""
+        return IndexedCalls(
+            self.vectors, self.indices[chosen], self.lengths[chosen], self.labels[chosen], self.bag[chosen]
+        )
+
     def embed(self) -> EmbeddedCalls:
         """Return the calls with every word's vector written out."""
         return EmbeddedCalls(self.vectors[self.indices], self.lengths, self.labels)

@@ -14,16 +14,35 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
+from models.detector.decision import decide
 from models.domain.call import Call, Label
-from models.domain.release import Thresholds
+from models.domain.release import Thresholds, Verdict
 
 PREVALENCES = (0.001, 0.01)
 """Shares of vishing among all calls that precision is given at; measured sets hold far more than people get."""
 
 _FALSE_ALARM_RATE = 0.01
 
-Scorer = Callable[[Sequence[Call], float], NDArray[np.float64]]
-"""Gives the calibrated scores of the first seconds of calls."""
+
+@dataclass(frozen=True, slots=True)
+class WindowScores:
+    """What a detector says of N calls after so many seconds.
+
+    Attributes:
+        scores: Calibrated, (N,).
+        words: How many were heard, (N,).
+    """
+
+    scores: NDArray[np.float64]
+    words: NDArray[np.int64]
+
+    def verdicts(self, thresholds: Thresholds) -> list[Verdict]:
+        """Return what a device says of each call (N)."""
+        return [decide(score, words, thresholds) for score, words in zip(self.scores, self.words, strict=True)]
+
+
+Scorer = Callable[[Sequence[Call], float], WindowScores]
+"""Gives the scores of the first seconds of calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,42 +75,39 @@ class Metrics:
 
 
 def evaluate(
-    scores: Mapping[float, NDArray[np.float64]], calls: Sequence[Call], thresholds: Thresholds
+    windows: Mapping[float, WindowScores], calls: Sequence[Call], thresholds: Thresholds
 ) -> list[dict[str, Any]]:
-    """Return one JSON object a window: ``seconds``, ``all`` and ``by_source``.
+    """Return one JSON object a window, in the order of time: ``seconds``, ``all`` and ``by_source``.
+
+    Beside `Metrics` the two have ``recall_by_then`` and ``false_alarms_per_1000_by_then``: of what warned at this
+    window or an earlier one that was given, as a device warns while a call runs.
 
     Args:
-        scores: Calibrated scores (N,) by seconds of call.
+        windows: What the detector says, by seconds of call.
         calls: N labelled calls.
         thresholds: Of the detector.
     """
     sources = sorted({call.source for call in calls})
-    rows = {source: np.array([call.source == source for call in calls]) for source in sources}
-    everything = np.ones(len(calls), dtype=bool)
-    return [
-        {
-            "seconds": seconds,
-            "all": asdict(measure(given, calls, thresholds, everything)),
-            "by_source": {source: asdict(measure(given, calls, thresholds, rows[source])) for source in sources},
+    parts: dict[str | None, NDArray[np.bool_]] = {None: np.ones(len(calls), dtype=bool)}
+    parts |= {source: np.array([call.source == source for call in calls]) for source in sources}
+    rows, warned_by_then = [], ~parts[None]
+    for seconds, window in sorted(windows.items()):
+        warned = np.array([verdict is not Verdict.NORMAL for verdict in window.verdicts(thresholds)], dtype=bool)
+        warned_by_then = warned_by_then | warned
+        figures = {
+            part: asdict(measure(window.scores, warned, calls, chosen)) | _by_then(warned_by_then, calls, chosen)
+            for part, chosen in parts.items()
         }
-        for seconds, given in scores.items()
-    ]
+        rows.append({"seconds": seconds, "all": figures.pop(None), "by_source": figures})
+    return rows
 
 
 def measure(
-    scores: NDArray[np.float64], calls: Sequence[Call], thresholds: Thresholds, rows: NDArray[np.bool_]
-) -> Metrics:
-    """Return the figures of the chosen rows of calls (N,) with calibrated scores (N,)."""
-    return measure_warnings(scores, scores >= thresholds.suspicious, calls, rows)
-
-
-def measure_warnings(
     scores: NDArray[np.float64], warnings: NDArray[np.bool_], calls: Sequence[Call], rows: NDArray[np.bool_]
 ) -> Metrics:
-    """Return the figures as `measure` does, for calls (N,) that several detectors judged: each by its own threshold."""
+    """Return the figures of the chosen rows of calls (N,), with calibrated scores (N,) and which of them warn (N,)."""
     chosen = [call for call, row in zip(calls, rows, strict=True) if row]
-    truth = np.array([call.label is Label.VISHING for call in chosen], dtype=bool)
-    given, warned = scores[rows], warnings[rows]
+    truth, given, warned = _truth(chosen), scores[rows], warnings[rows]
     recall, false_alarms = _share(warned[truth]), _share(warned[~truth])
     return Metrics(
         n=len(chosen),
@@ -102,9 +118,26 @@ def measure_warnings(
         roc_auc=_defined(metrics.roc_auc_score(truth, given)) if _has_both(truth) else None,
         recall_by_type=_recall_by_type(chosen, warned, truth),
         recall_at_1_percent_false_alarms=_recall_at(truth, given) if _has_both(truth) else None,
-        false_alarms_per_1000=None if false_alarms is None else 1000 * false_alarms,
+        false_alarms_per_1000=_per_1000(false_alarms),
         precision_at_prevalence={str(share): _precision_at(share, recall, false_alarms) for share in PREVALENCES},
     )
+
+
+def _by_then(warnings: NDArray[np.bool_], calls: Sequence[Call], rows: NDArray[np.bool_]) -> dict[str, float | None]:
+    truth = _truth(calls)
+    false_alarms = _share(warnings[rows & ~truth])
+    return {
+        "recall_by_then": _share(warnings[rows & truth]),
+        "false_alarms_per_1000_by_then": _per_1000(false_alarms),
+    }
+
+
+def _truth(calls: Sequence[Call]) -> NDArray[np.bool_]:
+    return np.array([call.label is Label.VISHING for call in calls], dtype=bool)
+
+
+def _per_1000(share: float | None) -> float | None:
+    return None if share is None else 1000 * share
 
 
 def _recall_by_type(calls: Sequence[Call], warned: NDArray[np.bool_], truth: NDArray[np.bool_]) -> dict[str, float]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.detector.decision import EVEN_SCORE, calibrate_logits
-from models.detector.evaluation import Scorer
+from models.detector.evaluation import Scorer, WindowScores
 from models.detector.model_file import METADATA
 from models.detector.onnx_contract import ModelVariant
 from models.detector.runtime import OnnxDetector
@@ -44,8 +43,9 @@ def open_detector(directory: Path) -> OpenedDetector:
 def _open_exported(directory: Path) -> OpenedDetector:
     detector = OnnxDetector.load(directory)
 
-    def score(calls: Sequence[Call], seconds: float) -> NDArray[np.float64]:
-        return detector.score_batch([words_until(call, seconds) for call in calls])
+    def score(calls: Sequence[Call], seconds: float) -> WindowScores:
+        heard = [words_until(call, seconds) for call in calls]
+        return WindowScores(detector.score_batch(heard), np.array([*map(len, heard)]))
 
     return OpenedDetector(score, detector.thresholds)
 
@@ -57,9 +57,9 @@ def _open_trained(directory: Path) -> OpenedDetector:
 
     trained = TrainedDetector.load(directory)
 
-    def score(calls: Sequence[Call], seconds: float) -> NDArray[np.float64]:
-        spoken = np.array([bool(words_until(call, seconds)) for call in calls])
-        scores = calibrate_logits(score_calls(trained, calls, seconds), trained.calibration)
-        return np.where(spoken, scores, EVEN_SCORE)
+    def score(calls: Sequence[Call], seconds: float) -> WindowScores:
+        words = np.array([len(words_until(call, seconds)) for call in calls])
+        scores = calibrate_logits(score_calls(trained, calls, seconds), words, trained.calibration)
+        return WindowScores(np.where(words > 0, scores, EVEN_SCORE), words)
 
     return OpenedDetector(score, trained.thresholds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-FORMAT = "hearsay-detector/4"
+FORMAT = "hearsay-detector/5"
 """Format of an exported directory."""
 
 OPSET = 17

@@ -17,11 +17,9 @@ from models.detector.calibration import calibrate
 from models.detector.detector import TrainedDetector
 from models.detector.embedded_calls import index_calls
 from models.detector.heard_calls import weigh_sources
-from models.detector.scoring import score_indexed
+from models.detector.scoring import score_windows
 from models.domain.call import Call
-
-CALIBRATED_AT = (20.0, 30.0, 60.0, 120.0)
-"""Seconds of call that the calibration and the thresholds come from."""
+from models.text.window import WINDOWS
 
 
 def halve_calls(calls: Sequence[Call], seed: int) -> Split:
@@ -35,27 +33,29 @@ def halve_calls(calls: Sequence[Call], seed: int) -> Split:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What was said of N calls at W windows, window after window.
+    """What was said of N calls at each of `WINDOWS` (W).
 
     Attributes:
-        network: The networks' logits, (W * N,).
-        bag: The logits of the bags of n-grams, (W * N,).
-        labels: (W * N,).
-        weights: (W * N,).
+        network: The networks' logits, (W, N).
+        bag: The logits of the bags of n-grams, (W, N).
+        words: How many words were heard, (W, N).
+        labels: (N,).
+        weights: (N,).
     """
 
     network: NDArray[np.float64]
     bag: NDArray[np.float64]
+    words: NDArray[np.int64]
     labels: NDArray[np.float64]
     weights: NDArray[np.float32]
 
     @classmethod
     def of(cls, rehearsed: Sequence[tuple[TrainedDetector, Sequence[Call]]]) -> Rehearsal:
-        """Let each detector judge the calls that stand beside it, at `CALIBRATED_AT`."""
-        network, bag = np.concatenate([_judge(*each) for each in rehearsed], axis=2).reshape(2, -1)
+        """Let each detector judge the calls that stand beside it."""
+        parts = [_judge(*each) for each in rehearsed]
+        network, bag, words = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
         judged = [call for _, calls in rehearsed for call in calls]
-        labels = np.tile([float(call.label) for call in judged], len(CALIBRATED_AT))
-        return cls(network, bag, labels, np.tile(weigh_sources(judged), len(CALIBRATED_AT)))
+        return cls(network, bag, words, np.array([float(call.label) for call in judged]), weigh_sources(judged))
 
     @cached_property
     def bag_scale(self) -> float:
@@ -64,22 +64,27 @@ class Rehearsal:
         That is the ratio of the slopes that calibrate each alone. Weights fitted to both at once came out no better; a
         bag that counts twice as much is as good, but leaves phones less to teach the network (decision 35).
         """
-        network, bag = (calibrate(each, self.labels, self.weights)[0] for each in (self.network, self.bag))
-        return bag.slope / network.slope
+        each = (calibrate(said, self.words, self.labels, self.weights)[0] for said in (self.network, self.bag))
+        network, bag = (found.early_slope + found.late_slope for found in each)
+        return bag / network
 
     @property
     def logits(self) -> NDArray[np.float64]:
-        """Of network and bag together, (W * N,)."""
+        """Of network and bag together, (W, N)."""
         return self.network + self.bag_scale * self.bag
 
     @property
     def loss(self) -> float:
         """Mean over windows, every source and label weighing the same, in nats."""
-        return float(np.average(np.logaddexp(0, self.logits * (1 - 2 * self.labels)), weights=self.weights))
+        losses = np.logaddexp(0, self.logits * (1 - 2 * self.labels))
+        return float(np.average(losses.mean(axis=0), weights=self.weights))
 
 
-def _judge(trained: TrainedDetector, calls: Sequence[Call]) -> NDArray[np.float64]:
-    """Return what network and bag say of N calls at each of `CALIBRATED_AT`, (2, W, N)."""
+def _judge(
+    trained: TrainedDetector, calls: Sequence[Call]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return what network and bag say of N calls at each of `WINDOWS`, and how many words they heard, all (W, N)."""
     network = trained.build_network()
-    heard = [index_calls(calls, at, trained.embedding, trained.bag) for at in CALIBRATED_AT]
-    return np.array([[score_indexed(network, each) - each.bag for each in heard], [each.bag for each in heard]])
+    heard = [index_calls(calls, at, trained.embedding, trained.bag) for at in WINDOWS]
+    bag, words = np.array([each.bag for each in heard]), np.array([each.lengths for each in heard])
+    return score_windows(network, heard) - bag, bag, words

@@ -140,7 +140,7 @@ class OnnxDetector:
     def score_batch(self, calls: Sequence[Sequence[str]]) -> NDArray[np.float64]:
         """Return calibrated scores (B,) of whole calls given as words; `EVEN_SCORE` for a call without words."""
         spoken = np.array([bool(words) for words in calls], dtype=bool)
-        scores = calibrate_logits(self.logit_batch(calls), self.calibration)
+        scores = calibrate_logits(self.logit_batch(calls), [*map(len, calls)], self.calibration)
         return np.where(spoken, scores, EVEN_SCORE)
 
     def logit_batch(self, calls: Sequence[Sequence[str]]) -> NDArray[np.float64]:
@@ -247,7 +247,8 @@ class Listener:
         """The calibrated score (0 to 1) of all that was heard; `EVEN_SCORE` before the first word."""
         if self._logit is None:
             return EVEN_SCORE
-        return float(calibrate_logits(self._logit, self._detector.calibration))
+        words = sum(map(len, self._energies))
+        return float(calibrate_logits(self._logit, words, self._detector.calibration))
 
     @property
     def attention(self) -> NDArray[np.float64]:

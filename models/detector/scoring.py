@@ -43,6 +43,21 @@ def score_indexed(network: Classifier, calls: IndexedCalls) -> NDArray[np.float6
     return logits
 
 
+def score_windows(network: Classifier, heard: Sequence[IndexedCalls]) -> NDArray[np.float64]:
+    """Return the logits (W, N), the bag's added, of N calls as heard at W moments, each later than the one before.
+
+    A call that has ended is not judged again.
+    """
+    calls = len(heard[0].lengths)
+    logits, words, said = [], np.zeros(calls, dtype=np.int64), np.zeros(calls)
+    for each in heard:
+        grown = each.lengths > words
+        said, words = said.copy(), each.lengths
+        said[grown] = score_indexed(network, each.rows(grown))
+        logits.append(said)
+    return np.array(logits)
+
+
 def _next_rows(remaining: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return as many of the shortest remaining calls as fit a batch, at least one."""
     room = _WORDS_AT_ONCE // np.maximum(lengths[remaining], 1)

@@ -149,7 +149,9 @@ def train_detector(
     rehearsal = Rehearsal.of([(session.train(learned), judged) for learned, judged in (halves, halves[::-1])])
     trained = session.train(calls)
     trained = replace(trained, bag=trained.bag.scaled(rehearsal.bag_scale))
-    trained = trained.with_calibration(*calibrate(rehearsal.logits, rehearsal.labels, rehearsal.weights))
+    trained = trained.with_calibration(
+        *calibrate(rehearsal.logits, rehearsal.words, rehearsal.labels, rehearsal.weights)
+    )
     vocabulary = Vocabulary.of_calls(split_words(call.transcript) for call in calls)
     lineage = {**(lineage or {}), **_lineage(settings, calls, rehearsal)}
     return replace(trained, lineage=lineage, vocabulary=vocabulary)

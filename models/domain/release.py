@@ -30,9 +30,16 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Platt scaling: the calibrated score is sigmoid(slope * logit + offset)."""
+    """Platt scaling whose slope goes with how much was heard: the same logit says less of a few words than of many.
 
-    slope: float = 1.0
+    Attributes:
+        early_slope: What the logit is multiplied by after few words.
+        late_slope: After many; between the two it goes with the logarithm of the number of words.
+        offset: What is added then; how much was heard speaks for neither side by itself.
+    """
+
+    early_slope: float = 1.0
+    late_slope: float = 1.0
     offset: float = 0.0
 
 

@@ -16,7 +16,7 @@ from fl_client.__main__ import main
 from fl_client.detection import CallJudge, Judgement, earliest_warning, judge_call, observe_call
 from fl_server.release.publishing import publish_release
 from models.corpus.reader import write_calls
-from models.detector.decision import decide
+from models.detector.decision import FEWEST_WORDS, decide
 from models.detector.explanation import Finding
 from models.detector.export import export_detector
 from models.detector.runtime import OnnxDetector
@@ -52,7 +52,7 @@ def test_a_call_is_judged_at_every_window_until_it_was_heard(detector: OnnxDetec
 
 
 def test_nobody_is_warned_of_a_greeting_whatever_it_scores(detector: OnnxDetector) -> None:
-    card = replace(detector.card, calibration=Calibration(slope=1.0, offset=20.0))
+    card = replace(detector.card, calibration=Calibration(offset=20.0))
     judge = CallJudge(replace(detector, card=card))
     judge.hear(["여보세요", "네", "여보세요", "누구세요"])
     greeted = judge.judge(10)
@@ -89,7 +89,7 @@ def test_however_the_words_arrive_the_judgement_is_the_same(detector: OnnxDetect
 
 def test_the_verdict_is_that_of_the_releases_thresholds(detector: OnnxDetector) -> None:
     for each in judge_call(timed_call(100), detector):
-        assert each.verdict is decide(each.score, detector.thresholds)
+        assert each.verdict is decide(each.score, FEWEST_WORDS, detector.thresholds)
         assert 0.0 <= each.score <= 1.0
         assert len(each.key_tokens) <= 5
         assert set(each.key_tokens) <= set(SAID.split())

@@ -16,7 +16,7 @@ from models.detector.evidence import EvidenceFinder
 from models.detector.explanation import Finding
 from models.detector.export import export_detector
 from models.domain.call import Call, Label
-from models.domain.release import Thresholds, Verdict
+from models.domain.release import Calibration, Thresholds, Verdict
 from models.errors import UsageError
 from tests.models.detector.small import small_detector
 
@@ -92,7 +92,7 @@ def test_a_command_that_cannot_be_run_is_a_usage_error(command: str) -> None:
 def warning_release(tmp_path: Path) -> Path:
     """Return a release that warns of nearly everything."""
     trained = small_detector()
-    calibration = type(trained.calibration)(slope=1e-3, offset=3.0)
+    calibration = Calibration(early_slope=1e-3, late_slope=1e-3, offset=3.0)
     export_detector(trained.with_calibration(calibration, Thresholds(0.501, 0.99)), tmp_path / "release")
     return tmp_path / "release"
 

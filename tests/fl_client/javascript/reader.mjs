@@ -42,7 +42,7 @@ export async function tryDamaged(reader, ort, metadata, name, content) {
     dimensions: (each) => { each.dimensions += 1; },
     hidden: (each) => { each.hidden = 32; },
     thresholds: (each) => { each.thresholds.suspicious = 0.2; },
-    calibration: (each) => { each.calibration.slope = null; },
+    calibration: (each) => { each.calibration.late_slope = null; },
     files: (each) => { delete each.files; },
     file: (each) => { delete each.files[name]; },
   };

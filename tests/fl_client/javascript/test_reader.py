@@ -17,10 +17,9 @@ from typing import Any
 import pytest
 
 from fl_client.releases import RELEASED_FILES
-from models.detector.decision import FEWEST_WORDS, decide
+from models.detector.decision import EARLY_WORDS, FEWEST_WORDS, LATE_WORDS, decide
 from models.detector.onnx_contract import FORMAT, OPSET, STATE, ModelVariant
 from models.detector.runtime import OnnxDetector
-from models.domain.release import Verdict
 from tests.models.detector.test_bad_release import constant, spoil, with_one
 from tests.simulations.report.chromium import CHROMIUM, open_page
 from tests.vectors.make import RELEASE, VECTORS
@@ -71,8 +70,7 @@ def check(told: dict[str, Any]) -> None:
         assert found["ids"] == expected["ids"], expected["name"]
         assert found["score"] == pytest.approx(expected["score"], abs=1e-5), expected["name"]
         assert found["growing"] == pytest.approx(expected["growing"], abs=1e-5), expected["name"]
-        enough = len(expected["words"]) >= FEWEST_WORDS
-        assert found["verdict"] == (decide(found["score"], thresholds) if enough else Verdict.NORMAL), expected["name"]
+        assert found["verdict"] == decide(found["score"], len(expected["words"]), thresholds), expected["name"]
         assert found["attention"] == pytest.approx(1.0 if expected["words"] else 0.0)
     assert set(told["damaged"].values()) == {"refused"}
     assert len(told["damaged"]) == 12
@@ -118,6 +116,8 @@ def test_the_readers_names_are_pythons() -> None:
     assert f'FORMAT = "{FORMAT}"' in source
     assert f"OPSET = {OPSET};" in source
     assert f"FEWEST_WORDS = {FEWEST_WORDS};" in source
+    assert f"EARLY_WORDS = {EARLY_WORDS};" in source
+    assert f"LATE_WORDS = {LATE_WORDS};" in source
     assert f"STATE = {json.dumps(STATE)}" in source
 
 

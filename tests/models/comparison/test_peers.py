@@ -131,8 +131,8 @@ def test_calibration_and_thresholds_come_from_calls_that_a_rehearsal_did_not_lea
     assert judged == [second, first]
     assert not first & second
     assert first | second == everything
-    # Platt's even point lies halfway between the two logits, 3 and -1.
-    assert fitted.score([["검찰에서"], ["점심을"]]).sum() == pytest.approx(1, abs=1e-3)
+    # Platt's even point lies halfway between the two logits, 3 and -1; calls of one word are shorter than any of these.
+    assert fitted.score([["검찰에서"], ["점심을"]]).sum() == pytest.approx(1, abs=1e-2)
 
 
 def test_attention_pooling_over_vectors_of_any_width_gives_weights_that_sum_to_one() -> None:

@@ -40,7 +40,7 @@ def small_detector(dimensions: int = 8, seed: int = 0) -> TrainedDetector:
         small_embedding(dimensions, seed),
         small_bag(seed),
         read_parameters(network),
-        Calibration(slope=2.0, offset=-0.1),
+        Calibration(early_slope=1.5, late_slope=2.0, offset=-0.1),
         Thresholds(suspicious=0.6, dangerous=0.9),
         {"corpus": "random", "seed": seed},
     )

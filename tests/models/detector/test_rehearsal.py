@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from models.detector.rehearsal import CALIBRATED_AT, Rehearsal, halve_calls
+from models.detector.rehearsal import Rehearsal, halve_calls
 from models.detector.scoring import score_calls
 from models.domain.call import Call, Label
+from models.text.window import WINDOWS, words_until
 from tests.models.detector.small import authored_calls, small_detector
 
 
@@ -27,15 +29,22 @@ def test_each_half_is_judged_by_the_detector_that_stands_beside_it() -> None:
 
     rehearsal = Rehearsal.of([(first, calls[:4]), (second, calls[4:])])
 
-    both = (rehearsal.network + rehearsal.bag).reshape(len(CALIBRATED_AT), 10)
-    for row, seconds in zip(both, CALIBRATED_AT, strict=True):
-        np.testing.assert_allclose(row[:4], score_calls(first, calls[:4], seconds))
-        np.testing.assert_allclose(row[4:], score_calls(second, calls[4:], seconds))
-    assert rehearsal.labels.tolist() == [float(call.label) for call in calls] * len(CALIBRATED_AT)
+    both = rehearsal.network + rehearsal.bag
+    for row, words, seconds in zip(both, rehearsal.words, WINDOWS, strict=True):
+        np.testing.assert_allclose(row[:4], score_calls(first, calls[:4], seconds), atol=1e-6)
+        np.testing.assert_allclose(row[4:], score_calls(second, calls[4:], seconds), atol=1e-6)
+        assert words.tolist() == [len(words_until(call, seconds)) for call in calls]
+    assert rehearsal.labels.tolist() == [float(call.label) for call in calls]
+
+
+def rehearsal_of(network: NDArray[np.float64], bag: NDArray[np.float64], labels: NDArray[np.float64]) -> Rehearsal:
+    """Return a rehearsal in which the same was said at every window."""
+    everywhere = (np.tile(each, (len(WINDOWS), 1)) for each in (network, bag, np.full(len(labels), 100)))
+    return Rehearsal(*everywhere, labels, np.ones(len(labels), np.float32))
 
 
 def test_the_loss_is_the_cross_entropy_of_the_logits() -> None:
-    even = Rehearsal(np.zeros(4), np.zeros(4), np.array([0.0, 1.0, 0.0, 1.0]), np.ones(4, np.float32))
+    even = rehearsal_of(np.zeros(4), np.zeros(4), np.array([0.0, 1.0, 0.0, 1.0]))
 
     assert even.loss == pytest.approx(np.log(2))
 
@@ -45,11 +54,11 @@ def test_what_the_bag_counts_doesnt_depend_on_the_scale_of_its_logits() -> None:
     labels = np.tile([0.0, 1.0], 200)
     network, bag = 2 * labels - 1 + rng.standard_normal((2, 400))
 
-    level = Rehearsal(network, bag, labels, np.ones(400, np.float32))
-    loud = Rehearsal(network, 20 * bag, labels, np.ones(400, np.float32))
+    level = rehearsal_of(network, bag, labels)
+    loud = rehearsal_of(network, 20 * bag, labels)
 
     assert level.bag_scale == pytest.approx(1, rel=0.3)
-    np.testing.assert_allclose(level.logits, network + level.bag_scale * bag)
+    np.testing.assert_allclose(level.logits[0], network + level.bag_scale * bag)
     np.testing.assert_allclose(loud.logits, level.logits, rtol=0.02, atol=0.02)
 
 
@@ -58,12 +67,12 @@ def test_a_bag_that_tells_nothing_counts_next_to_nothing() -> None:
     labels = np.tile([0.0, 1.0], 200)
     network = 4 * (2 * labels - 1) + rng.standard_normal(400)
 
-    assert Rehearsal(network, rng.standard_normal(400), labels, np.ones(400, np.float32)).bag_scale < 0.2
+    assert rehearsal_of(network, rng.standard_normal(400), labels).bag_scale < 0.2
 
 
 def test_a_silent_bag_changes_no_logit() -> None:
     network = np.array([-1.0, 1.0, -2.0, 2.0])
 
-    rehearsal = Rehearsal(network, np.zeros(4), np.array([0.0, 1.0, 0.0, 1.0]), np.ones(4, np.float32))
+    rehearsal = rehearsal_of(network, np.zeros(4), np.array([0.0, 1.0, 0.0, 1.0]))
 
-    np.testing.assert_array_equal(rehearsal.logits, network)
+    np.testing.assert_array_equal(rehearsal.logits[0], network)

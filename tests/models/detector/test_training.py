@@ -66,14 +66,14 @@ def test_bag_and_calibration_are_what_the_rehearsals_say(monkeypatch: pytest.Mon
 
     (said,) = rehearsals
     assert said.bag_scale != pytest.approx(1, rel=0.05)
-    assert (trained.calibration, trained.thresholds) == calibrate(said.logits, said.labels, said.weights)
+    assert (trained.calibration, trained.thresholds) == calibrate(said.logits, said.words, said.labels, said.weights)
     np.testing.assert_array_equal(trained.bag.table, fit_bag(calls, QUICK.scheme).scaled(said.bag_scale).table)
 
 
 def test_few_steps_are_rehearsed_at_full_pace_too() -> None:
     trained = train_detector(authored_calls(60), replace(QUICK, batch_calls=8, epochs=6))  # of 24 steps a half
 
-    assert trained.calibration.slope < 10
+    assert max(trained.calibration.early_slope, trained.calibration.late_slope) < 10
     assert np.abs(trained.bag.judge([["검찰에서"], ["점심을"]], QUICK.scheme)).min() > 0.5
 
 
