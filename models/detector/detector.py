@@ -26,7 +26,7 @@ from models.domain.release import Calibration, Thresholds
 from models.errors import ModelFileError
 from models.text.vocabulary import Vocabulary
 
-FORMAT = "hearsay-trained-detector/2"
+FORMAT = "hearsay-trained-detector/3"
 
 _EMBEDDING, _BAG, _PARAMETERS = "embedding.npz", "bag.npz", "parameters.npz"
 
