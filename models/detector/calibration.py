@@ -12,10 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from models.detector.decision import FEWEST_WORDS, calibrate_logits, lateness
 from models.domain.release import Calibration, Thresholds
 
-SUSPICIOUS_FALSE_ALARMS = 100.0
+SUSPICIOUS_FALSE_ALARMS = 150.0
 """Normal calls of 1,000 that may ever be called 의심: a soft alarm, counted on calls much harder than life's."""
 
-DANGEROUS_FALSE_ALARMS = 10.0
+DANGEROUS_FALSE_ALARMS = 15.0
 """Normal calls of 1,000 that may ever be called 위험."""
 
 _SUSPICIOUS_RANGE = (0.501, 0.95)
@@ -59,7 +59,7 @@ def calibrate(
 
 
 def choose_thresholds(highest_scores: NDArray[np.float64]) -> Thresholds:
-    """Return the scores that 100 (의심) and 10 (위험) of 1,000 normal calls ever reach, kept within sane ranges.
+    """Return the scores that 150 (의심) and 15 (위험) of 1,000 normal calls ever reach, kept within sane ranges.
 
     A set too small for a quantile takes its largest score.
 

@@ -84,11 +84,11 @@ def test_logits_that_differ_by_rounding_alone_stay_as_they_are(size: float) -> N
     assert calibrate_once(logits, labels)[0] == Calibration()
 
 
-def test_a_hundred_of_a_thousand_normal_calls_are_suspicious_and_ten_dangerous() -> None:
+def test_150_of_a_thousand_normal_calls_are_suspicious_and_15_dangerous() -> None:
     thresholds = choose_thresholds(0.6 + 0.34 * np.arange(1000) / 1000)
 
-    assert thresholds.suspicious == pytest.approx(0.6 + 0.34 * 0.9, abs=0.001)
-    assert thresholds.dangerous == pytest.approx(0.6 + 0.34 * 0.99, abs=0.001)
+    assert thresholds.suspicious == pytest.approx(0.6 + 0.34 * 0.85, abs=0.001)
+    assert thresholds.dangerous == pytest.approx(0.6 + 0.34 * 0.985, abs=0.001)
 
 
 def test_a_call_that_warns_at_any_moment_is_one_false_alarm() -> None:
@@ -99,8 +99,8 @@ def test_a_call_that_warns_at_any_moment_is_one_false_alarm() -> None:
     calibration, thresholds = calibrate(logits, words, labels)
 
     alarms = calibrate_logits(logits, words, calibration)[:, labels == 0] >= thresholds.suspicious
-    assert alarms.any(axis=0).mean() == pytest.approx(0.1, abs=0.001)
-    assert alarms.mean() < 0.02
+    assert alarms.any(axis=0).mean() == pytest.approx(0.15, abs=0.001)
+    assert alarms.mean() < 0.03
 
 
 def test_what_is_said_of_a_greeting_counts_for_nothing() -> None:
