@@ -222,9 +222,10 @@ def _as_json(thresholds: Thresholds) -> dict[str, float]:
 
 
 def _table(windows: Sequence[Mapping[str, Any]]) -> Table:
-    columns = {"n": "n", "precision": "prec.", "recall": "recall", "f1": "F1", "roc_auc": "AUC", _ALARMS: "false/1000"}
-    columns |= {"recall_by_then": "recall by then", f"{_ALARMS}_by_then": "false/1000 by then"}
-    table = Table("seconds", Column("source", no_wrap=True), *columns.values())
+    columns = {"n": "n", "precision": "prec.", "recall": "recall", "f1": "F1", "roc_auc": "AUC"}
+    columns |= {_ALARMS: "false in 1000"}
+    columns |= {"recall_by_then": "recall by then", f"{_ALARMS}_by_then": "false in 1000 by then"}
+    table = Table("s", Column("source", no_wrap=True), *columns.values(), padding=0)  # 80 characters are enough
     for window in windows:
         for source, figures in {"all": window["all"], **window["by_source"]}.items():
             table.add_row(str(window["seconds"]), source, *(_shown(figures[name]) for name in columns))

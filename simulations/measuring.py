@@ -52,7 +52,7 @@ class Judge:
         """Return how good a model is on the acceptance set, after calibration."""
         logits, calibration, thresholds = self._calibrated(parameters)
         heard = self._acceptance[_JUDGED_AT]
-        scores = calibrate_logits(logits[_JUDGED_AT], heard.lengths, calibration)
+        scores = calibrate_logits(logits[_JUDGED_AT], heard.words, calibration)
         losses = _cross_entropies(scores, heard.labels)
         alarms = scores >= thresholds.suspicious
         return AcceptanceScore(
@@ -66,7 +66,7 @@ class Judge:
         """Return how good a model is on the calls kept apart, calibrated on the acceptance set."""
         calibration, thresholds = self.calibrate(parameters)
         heard, labels = self._kept_apart, self._kept_apart.labels
-        scores = calibrate_logits(score_indexed(self._network(parameters), heard), heard.lengths, calibration)
+        scores = calibrate_logits(score_indexed(self._network(parameters), heard), heard.words, calibration)
         alarms = scores >= thresholds.suspicious
         return Scores(
             f1=float(f1_score(labels, alarms, zero_division=0)),
@@ -80,7 +80,7 @@ class Judge:
     def _calibrated(self, parameters: Arrays) -> tuple[NDArray[np.float64], Calibration, Thresholds]:
         """Return what a model says of the acceptance set at each of `WINDOWS`, (W, N), and what that means."""
         logits = score_windows(self._network(parameters), self._acceptance)
-        words = np.array([heard.lengths for heard in self._acceptance])
+        words = np.array([heard.words for heard in self._acceptance])
         return logits, *calibrate(logits, words, self._acceptance[0].labels)
 
     def _network(self, parameters: Arrays) -> Classifier:

@@ -50,6 +50,11 @@ class IndexedCalls:
     labels: NDArray[np.float32]
     bag: NDArray[np.float64]
 
+    @property
+    def words(self) -> NDArray[np.int64]:
+        """How many words of each call were heard, (N,); 0 for a call without words."""
+        return np.asarray(np.count_nonzero(self.indices, axis=1))
+
     def rows(self, chosen: NDArray[np.bool_]) -> IndexedCalls:
         """Return the calls that are chosen (N,)."""
         return IndexedCalls(

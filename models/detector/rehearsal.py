@@ -86,5 +86,5 @@ def _judge(
     """Return what network and bag say of N calls at each of `WINDOWS`, and how many words they heard, all (W, N)."""
     network = trained.build_network()
     heard = [index_calls(calls, at, trained.embedding, trained.bag) for at in WINDOWS]
-    bag, words = np.array([each.bag for each in heard]), np.array([each.lengths for each in heard])
+    bag, words = np.array([each.bag for each in heard]), np.array([each.words for each in heard])
     return score_windows(network, heard) - bag, bag, words

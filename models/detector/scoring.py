@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -46,13 +47,12 @@ def score_indexed(network: Classifier, calls: IndexedCalls) -> NDArray[np.float6
 def score_windows(network: Classifier, heard: Sequence[IndexedCalls]) -> NDArray[np.float64]:
     """Return the logits (W, N), the bag's added, of N calls as heard at W moments, each later than the one before.
 
-    A call that has ended is not judged again.
+    A call in which nothing was said since the moment before is not judged again.
     """
-    calls = len(heard[0].lengths)
-    logits, words, said = [], np.zeros(calls, dtype=np.int64), np.zeros(calls)
-    for each in heard:
-        grown = each.lengths > words
-        said, words = said.copy(), each.lengths
+    logits = [score_indexed(network, heard[0])]
+    for before, each in pairwise(heard):
+        grown = each.words > before.words
+        said = logits[-1].copy()
         said[grown] = score_indexed(network, each.rows(grown))
         logits.append(said)
     return np.array(logits)

@@ -9,6 +9,7 @@ from models.__main__ import main
 from models.corpus.reader import read_calls, write_calls
 from models.detector.detector import TrainedDetector
 from models.domain.call import Call, Label, Segment
+from models.domain.release import Calibration, Thresholds
 from tests.models.detector.small import authored_calls, small_detector
 from tests.vectors.make import RELEASE
 
@@ -52,6 +53,20 @@ def test_an_exported_detector_is_measured_like_the_trained_one(
     assert len(torch_scores) == 80
     assert all(abs(score - onnx_scores[key]) < 0.02 for key, score in torch_scores.items())
     assert onnx_figures["thresholds"] == {"suspicious": 0.6, "dangerous": 0.9}
+
+
+def test_no_call_of_four_words_is_told_to_warn_whatever_it_scores(tmp_path: Path) -> None:
+    sure = small_detector().with_calibration(Calibration(offset=20.0), Thresholds(0.6, 0.9))
+    sure.save(tmp_path / "model")
+    assert main(["export", "--model", str(tmp_path / "model"), "--out", str(tmp_path / "exported")]) == 0
+    said = {"four": "네 여보세요 누구 세요", "five": "네 여보세요 거기 누구 세요"}
+    write_calls(tmp_path / "calls.jsonl", [Call(name, Label.VISHING, text=text) for name, text in said.items()])
+
+    for model in ("model", "exported"):
+        files = ["--calls", str(tmp_path / "calls.jsonl"), "--scores", str(tmp_path / "scores.jsonl")]
+        assert main(["evaluate", "--model", str(tmp_path / model), "--seconds", "10", *files]) == 0
+        verdicts = [json.loads(line)["verdict"] for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+        assert verdicts == ["normal", "dangerous"]
 
 
 def _scores(path: Path) -> dict[tuple[str, int], float]:

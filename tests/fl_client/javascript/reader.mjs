@@ -43,6 +43,7 @@ export async function tryDamaged(reader, ort, metadata, name, content) {
     hidden: (each) => { each.hidden = 32; },
     thresholds: (each) => { each.thresholds.suspicious = 0.2; },
     calibration: (each) => { each.calibration.late_slope = null; },
+    early: (each) => { each.calibration.early_slope = -1; },
     files: (each) => { delete each.files; },
     file: (each) => { delete each.files[name]; },
   };

@@ -73,7 +73,7 @@ def check(told: dict[str, Any]) -> None:
         assert found["verdict"] == decide(found["score"], len(expected["words"]), thresholds), expected["name"]
         assert found["attention"] == pytest.approx(1.0 if expected["words"] else 0.0)
     assert set(told["damaged"].values()) == {"refused"}
-    assert len(told["damaged"]) == 12
+    assert len(told["damaged"]) == 13
 
 
 @pytest.mark.skipif(NODE is None, reason="Node is not installed")

@@ -8,19 +8,21 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.comparison import networks
+from models.comparison import networks, peer
 from models.comparison.networks import Networks, count_flops
 from models.comparison.peer import Cost, Fitted, Uncalibrated, fit_calibrated
 from models.detector.classifier import AttentionPooling
 from models.detector.cut_calls import LEARNED_AT, cut_calls
-from models.detector.decision import EVEN_SCORE
+from models.detector.decision import EVEN_SCORE, calibrate_logits
+from models.detector.heard_calls import weigh_sources
 from models.detector.onnx_contract import ModelVariant
+from models.detector.rehearsal import halve_calls
 from models.detector.runtime import OnnxDetector, State, feed
 from models.detector.training import TrainingSettings, train_detector
-from models.domain.call import Call, Label
-from models.domain.release import Thresholds
+from models.domain.call import Call, Label, Segment
+from models.domain.release import Calibration, Thresholds
 from models.text.ngrams import encode_words, ngram_ids
-from models.text.window import words_until
+from models.text.window import WINDOWS, words_until
 from tests.models.comparison.tiny import PEERS, SETTINGS
 from tests.models.detector.small import SCHEME, authored_calls
 
@@ -133,6 +135,30 @@ def test_calibration_and_thresholds_come_from_calls_that_a_rehearsal_did_not_lea
     assert first | second == everything
     # Platt's even point lies halfway between the two logits, 3 and -1; calls of one word are shorter than any of these.
     assert fitted.score([["검찰에서"], ["점심을"]]).sum() == pytest.approx(1, abs=1e-2)
+
+
+def test_a_peer_is_calibrated_at_every_window_and_by_how_many_words_were_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, growing = [], Calibration(early_slope=0.01, late_slope=0.04)
+    monkeypatch.setattr(peer, "calibrate", lambda *what: given.append(what) or (growing, Thresholds(0.6, 0.9)))
+    late = tuple(Segment(at, at + 1, "여보세요 누구세요") for at in range(15, 55, 5))
+    calls = [replace(call, source="rare") if at < 6 else call for at, call in enumerate(CALLS)]
+    calls += [Call(f"late-{label}", label, segments=late, source="late") for label in Label]
+
+    def fit(examples, seed):  # type: ignore[no-untyped-def]
+        return {"row": Uncalibrated(lambda calls: np.array([*map(len, calls)]) - 20.0, lambda: COST)}
+
+    fitted = fit_calibrated(fit, calls, seed=0)["row"]
+
+    ((logits, words, labels, weights),) = given
+    judged = [call for half in halve_calls(calls, 0)[::-1] for call in half]
+    assert words.tolist() == [[len(words_until(call, at)) for call in judged] for at in WINDOWS]
+    assert logits.tolist() == np.where(words > 0, words - 20.0, 0.0).tolist()
+    assert labels == [call.label for call in judged]
+    assert weights.tolist() == weigh_sources(judged).tolist()
+    assert len(set(weights.tolist())) > 1
+    few, many = ["네"] * 10, ["네"] * 60
+    expected = calibrate_logits([-10.0, 40.0], [10, 60], growing)
+    np.testing.assert_allclose(fitted.score([few, many]), expected)
 
 
 def test_attention_pooling_over_vectors_of_any_width_gives_weights_that_sum_to_one() -> None:

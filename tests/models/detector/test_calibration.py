@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from models.detector.calibration import calibrate, choose_thresholds
 from models.detector.decision import EARLY_WORDS, EVEN_SCORE, FEWEST_WORDS, LATE_WORDS, calibrate_logits, decide
 from models.domain.release import Calibration, Thresholds, Verdict
+from models.text.window import WINDOWS, expected_words
 
 
 def calibrate_once(
@@ -67,6 +68,10 @@ def test_scores_mean_what_they_say_under_equal_shares_however_much_was_heard() -
         assert labels[near].mean() == pytest.approx(0.7, abs=0.03)
 
 
+def test_the_slope_changes_from_the_first_window_to_the_last() -> None:
+    assert [expected_words(WINDOWS[0]), expected_words(WINDOWS[-1])] == [EARLY_WORDS, LATE_WORDS]
+
+
 def test_a_calibration_changes_no_further_beyond_its_ends() -> None:
     calibration = Calibration(0.5, 2.0, -1.0)
 
@@ -112,6 +117,7 @@ def test_what_is_said_of_a_greeting_counts_for_nothing() -> None:
     alone = calibrate(logits, few + 100, labels)
 
     assert calibrate(np.vstack([greeted, logits]), np.vstack([few, few + 100]), labels) == alone
+    assert calibrate(np.vstack([greeted, logits]), np.vstack([few + 1, few + 100]), labels) != alone
 
 
 def test_a_call_without_words_never_warns() -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.detector.heard_calls import weigh_sources
 from models.detector.rehearsal import Rehearsal, halve_calls
 from models.detector.scoring import score_calls
 from models.domain.call import Call, Label
@@ -26,6 +29,7 @@ def test_no_near_duplicate_is_in_both_halves_of_a_rehearsal() -> None:
 
 def test_each_half_is_judged_by_the_detector_that_stands_beside_it() -> None:
     calls, first, second = authored_calls(10), small_detector(seed=0), small_detector(seed=1)
+    calls[0] = replace(calls[0], source="another")
 
     rehearsal = Rehearsal.of([(first, calls[:4]), (second, calls[4:])])
 
@@ -35,6 +39,7 @@ def test_each_half_is_judged_by_the_detector_that_stands_beside_it() -> None:
         np.testing.assert_allclose(row[4:], score_calls(second, calls[4:], seconds), atol=1e-6)
         assert words.tolist() == [len(words_until(call, seconds)) for call in calls]
     assert rehearsal.labels.tolist() == [float(call.label) for call in calls]
+    assert rehearsal.weights.tolist() == weigh_sources(calls).tolist()
 
 
 def rehearsal_of(network: NDArray[np.float64], bag: NDArray[np.float64], labels: NDArray[np.float64]) -> Rehearsal:
