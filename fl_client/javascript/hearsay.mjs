@@ -66,10 +66,10 @@ export function ngramIds(word, scheme) {
   return ids;
 }
 
-/** "normal", "suspicious" (의심) or "dangerous" (위험). */
-export function decide(score, thresholds) {
-  if (score >= thresholds.dangerous) return "dangerous";
-  return score >= thresholds.suspicious ? "suspicious" : "normal";
+/** "normal", "suspicious" (의심) or "dangerous" (위험); nobody is warned before FEWEST_WORDS were heard. */
+export function decide(score, words, thresholds) {
+  if (words < FEWEST_WORDS || score < thresholds.suspicious) return "normal";
+  return score >= thresholds.dangerous ? "dangerous" : "suspicious";
 }
 
 /** A released detector, checked and ready. */
@@ -201,10 +201,9 @@ export class Listener {
     return 1 / (1 + Math.exp(-Math.min(Math.max(scaled, -LARGEST_LOGIT), LARGEST_LOGIT)));
   }
 
-  /** The verdict on all that was heard; nobody is warned before FEWEST_WORDS were. */
+  /** The verdict on all that was heard. */
   get verdict() {
-    if (this.#energies.length < FEWEST_WORDS) return "normal";
-    return decide(this.score, this.#detector.metadata.thresholds);
+    return decide(this.score, this.#energies.length, this.#detector.metadata.thresholds);
   }
 
   /** The share of attention on each word heard so far. */

@@ -133,8 +133,8 @@ def test_calibration_and_thresholds_come_from_calls_that_a_rehearsal_did_not_lea
     assert judged == [second, first]
     assert not first & second
     assert first | second == everything
-    # Platt's even point lies halfway between the two logits, 3 and -1; calls of one word are shorter than any of these.
-    assert fitted.score([["검찰에서"], ["점심을"]]).sum() == pytest.approx(1, abs=1e-2)
+    # Platt's even point lies halfway between the two logits, 3 and -1; asked of calls as long as those judged.
+    assert fitted.score([["검찰에서"] * 50, ["점심을"] * 50]).sum() == pytest.approx(1, abs=1e-3)
 
 
 def test_a_peer_is_calibrated_at_every_window_and_by_how_many_words_were_heard(monkeypatch: pytest.MonkeyPatch) -> None:
