@@ -25,7 +25,7 @@ from simulations.report.content import Scores
 JUDGED_AT_SECONDS = 30.0
 """Before and after are compared at 30 s of call, as the detector's paper does."""
 
-_JUDGED_AT = WINDOWS.index(JUDGED_AT_SECONDS)
+_JUDGED_WINDOW = WINDOWS.index(JUDGED_AT_SECONDS)
 
 
 class Judge:
@@ -51,8 +51,8 @@ class Judge:
     def accept(self, parameters: Arrays) -> AcceptanceScore:
         """Return how good a model is on the acceptance set, after calibration."""
         logits, calibration, thresholds = self._calibrated(parameters)
-        heard = self._acceptance[_JUDGED_AT]
-        scores = calibrate_logits(logits[_JUDGED_AT], heard.words, calibration)
+        heard = self._acceptance[_JUDGED_WINDOW]
+        scores = calibrate_logits(logits[_JUDGED_WINDOW], heard.words, calibration)
         losses = _cross_entropies(scores, heard.labels)
         alarms = scores >= thresholds.suspicious
         return AcceptanceScore(
